@@ -1,0 +1,193 @@
+"""Sizes and pixels along one axis: output size, receptive field, which pixels a window reads. Needs no torch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+
+
+def whole_number(name: str, value: object, at_least: int | None = None) -> int:
+    """Return `value` as an int; raise ValueError, naming it, unless it is a whole number and `>= at_least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError(f"{name} must be a whole number, got {value!r} of type {type(value).__name__}")
+    if at_least is not None and value < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {value}")
+    return int(value)
+
+
+def true_or_false(name: str, value: object) -> bool:
+    """Return `value`; raise ValueError, naming it, unless it is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def conv_output_size(size: int, kernel_size: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
+    """Return the length of a convolution's output along one axis, in pixels.
+
+    Args:
+        size: input length before padding, pixels, >= 1.
+        kernel_size: taps of the kernel, >= 1.
+        stride: pixels between neighbouring windows, >= 1.
+        padding: pixels added to each side, >= 0.
+        dilation: pixels between neighbouring taps, >= 1.
+    Raises:
+        ValueError: a value is out of range or the kernel does not fit; the message names it and its value.
+    Source: Dumoulin & Visin, arXiv:1603.07285.
+    """
+    size, (kernel_size, stride, padding, dilation) = _axis(size, kernel_size, stride, padding, dilation)
+    room = size + 2 * padding - span(kernel_size, dilation)
+    if room < 0:
+        raise ValueError(_does_not_fit(size, kernel_size, padding, dilation))
+    return room // stride + 1
+
+
+def pool_output_size(
+    size: int,
+    kernel_size: int,
+    *,
+    stride: int | None = None,
+    padding: int = 0,
+    dilation: int = 1,
+    ceil_mode: bool = False,
+) -> int:
+    """Return the length of a pooling's output along one axis, in pixels.
+
+    Args:
+        size: input length before padding, pixels, >= 1.
+        kernel_size: pixels in a window, >= 1.
+        stride: pixels between neighbouring windows, >= 1; None means `kernel_size`.
+        padding: pixels added to each side, from 0 to half of `kernel_size`.
+        dilation: pixels between neighbouring taps, >= 1.
+        ceil_mode: count one more window that hangs over the end, if it starts inside the input or left padding.
+    Raises:
+        ValueError: a value is out of range or no window fits; the message names it and its value.
+    Source: PyTorch's documentation of MaxPool2d.
+    """
+    stride = kernel_size if stride is None else stride
+    size, (kernel_size, stride, padding, dilation) = _axis(size, kernel_size, stride, padding, dilation)
+    if padding > kernel_size // 2:
+        raise ValueError(f"padding must be at most half of kernel_size {kernel_size}, got {padding}")
+    room = size + 2 * padding - span(kernel_size, dilation)
+    if true_or_false("ceil_mode", ceil_mode):
+        room += stride - 1
+    if room < 0:
+        raise ValueError(_does_not_fit(size, kernel_size, padding, dilation))
+    last = room // stride
+    if ceil_mode and last * stride >= size + padding:
+        last -= 1  # this window would start in the right padding
+    return last + 1
+
+
+def span(kernel_size: int, dilation: int = 1) -> int:
+    """Return how many pixels a kernel reaches over, from its first tap to its last."""
+    return dilation * (kernel_size - 1) + 1
+
+
+def window_pixels(
+    index: int, kernel_size: int, *, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> tuple[int, ...]:
+    """Return the input positions that output `index` reads, one per tap.
+
+    Positions below 0, or from the input's length on, lie in the padding.
+
+    Args:
+        index: output position, >= 0.
+        kernel_size, stride, padding, dilation: as in `conv_output_size`.
+    Raises:
+        ValueError: a value is out of range; the message names it and its value.
+    """
+    index = whole_number("index", index, 0)
+    kernel_size, stride, padding, dilation = _setting(kernel_size, stride, padding, dilation)
+    first = index * stride - padding
+    return tuple(range(first, first + span(kernel_size, dilation), dilation))
+
+
+def unread_pixels(
+    size: int, kernel_size: int, *, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> tuple[int, ...]:
+    """Return the input positions that no window of a convolution reads, in order.
+
+    Args and Raises: as in `conv_output_size`.
+    """
+    setting = {"stride": stride, "padding": padding, "dilation": dilation}
+    windows = range(conv_output_size(size, kernel_size, **setting))
+    read = {pixel for index in windows for pixel in window_pixels(index, kernel_size, **setting)}
+    return tuple(pixel for pixel in range(size) if pixel not in read)
+
+
+@dataclass(frozen=True)
+class Field:
+    """What one output of a layer sees of the input of the whole stack, along one axis.
+
+    Attributes:
+        size: length of the receptive field, input pixels, from the first pixel it reads to the last.
+        jump: input pixels between the fields of neighbouring outputs.
+        start: centre of the first output's field, input pixels; pixel 0 has its centre at 0.0, padding lies below.
+    """
+
+    size: int
+    jump: int
+    start: float
+
+    def pixels(self, index: int) -> range:
+        """Return the input positions from the first to the last that output `index` sees, padding included."""
+        first = whole_number("index", index, 0) * self.jump + round(self.start - (self.size - 1) / 2)
+        return range(first, first + self.size)
+
+
+def receptive_field(layers: Iterable[Sequence[int]]) -> tuple[Field, ...]:
+    """Return the receptive field after each layer; `[-1]` is that of the whole stack.
+
+    Each layer widens the field by (kernel_size − 1) · dilation jumps, then multiplies the jump by its stride.
+
+    Args:
+        layers: from input to output, (kernel_size, stride, padding, dilation) for each; values left out at the end
+            are 1, 0 and 1. A pooling counts like a convolution: name its stride, (2, 2) halves the size.
+    Raises:
+        ValueError: no layer is given or a value is out of range; the message names the layer and the value.
+    Source: Araujo, Norris & Sim, doi:10.23915/distill.00021.
+    """
+    if isinstance(layers, str) or not isinstance(layers, Iterable):
+        raise ValueError(f"layers must be a list like [(3,), (2, 2)], got {layers!r}")
+    size, jump, start = 1, 1, 0.0
+    fields = []
+    for number, layer in enumerate(layers):
+        kernel_size, stride, padding, dilation = _layer(number, layer)
+        reach = (kernel_size - 1) * dilation
+        size += reach * jump
+        start += (reach / 2 - padding) * jump
+        jump *= stride
+        fields.append(Field(size, jump, start))
+    if not fields:
+        raise ValueError("layers is empty: give at least one layer, for example [(3,)]")
+    return tuple(fields)
+
+
+def _layer(number: int, layer: object) -> tuple[int, int, int, int]:
+    if isinstance(layer, str) or not isinstance(layer, Sequence) or not 1 <= len(layer) <= 4:
+        raise ValueError(f"layer {number} must be (kernel_size, stride, padding, dilation) or its start, got {layer!r}")
+    defaults = (1, 1, 0, 1)
+    try:
+        return _setting(*layer, *defaults[len(layer) :])
+    except ValueError as error:
+        raise ValueError(f"layer {number}, {layer!r}: {error}") from None
+
+
+def _axis(size: object, *setting: object) -> tuple[int, tuple[int, int, int, int]]:
+    return whole_number("size", size, 1), _setting(*setting)
+
+
+def _setting(kernel_size: object, stride: object, padding: object, dilation: object) -> tuple[int, int, int, int]:
+    return (
+        whole_number("kernel_size", kernel_size, 1),
+        whole_number("stride", stride, 1),
+        whole_number("padding", padding, 0),
+        whole_number("dilation", dilation, 1),
+    )
+
+
+def _does_not_fit(size: int, kernel_size: int, padding: int, dilation: int) -> str:
+    return (
+        f"kernel_size {kernel_size} with dilation {dilation} spans {span(kernel_size, dilation)} pixels, but size "
+        f"{size} with padding {padding} per side has only {size + 2 * padding}: use a smaller kernel or more padding"
+    )

@@ -1,0 +1,93 @@
+"""What every test may ask for: the device, and one headless Chromium."""
+
+import functools
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+DEVICE = os.environ.get("WORKBOOK_DEVICE", "cpu")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores: more threads would only wait for each other
+
+COMMANDS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome")
+PLACES = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    r"%ProgramFiles%\Google\Chrome\Application\chrome.exe",
+    r"%ProgramFiles(x86)%\Google\Chrome\Application\chrome.exe",
+    r"%LocalAppData%\Google\Chrome\Application\chrome.exe",
+)
+NO_BROWSER = (
+    "no Chromium or Chrome was found: run `.venv/bin/playwright install chromium`, "
+    "or install one by hand and name its program in the variable CHROMIUM"
+)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what cannot run here. Skipped in one place, all such tests share one line of pytest's summary."""
+    if item.get_closest_marker("cuda") and DEVICE != "cuda":
+        pytest.skip("needs a CUDA device: make test DEVICE=cuda")
+    if "chromium_path" in getattr(item, "fixturenames", ()) and find_chromium() is None:
+        if os.environ.get("WORKBOOK_BROWSER") == "required":
+            pytest.fail(f"WORKBOOK_BROWSER is 'required', but {NO_BROWSER}.", pytrace=False)
+        pytest.skip(NO_BROWSER)
+
+
+@pytest.fixture(scope="session")
+def device() -> str:
+    """The device that `make test DEVICE=...` asked for: "cpu" or "cuda"."""
+    if DEVICE not in ("cpu", "cuda"):
+        pytest.fail(f"DEVICE is {DEVICE!r}: it must be cpu or cuda.")
+    if DEVICE == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.fail("DEVICE is 'cuda', but torch finds no CUDA device here: leave DEVICE out.")
+    return DEVICE
+
+
+@functools.cache
+def find_chromium() -> str | None:
+    """The path of a Chromium or Chrome: the variable CHROMIUM, PATH, the usual places, then Playwright's own."""
+    named = os.environ.get("CHROMIUM")
+    if named:
+        found = shutil.which(named)
+        if not found:
+            pytest.fail(f"CHROMIUM is {named!r}, which is no program: give its path, or unset it.", pytrace=False)
+        return found
+    installed = [shutil.which(command) for command in COMMANDS] + [os.path.expandvars(place) for place in PLACES]
+    for path in installed:
+        if path and Path(path).is_file():
+            return path
+
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).is_file() else None
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The path of Chromium; without one, the test is skipped, or fails where WORKBOOK_BROWSER=required."""
+    return find_chromium()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path: str) -> "Iterator[Browser]":
+    """One headless Chromium for the session. Each test opens its own context in it."""
+    from playwright.sync_api import sync_playwright
+
+    args = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        args.append("--no-sandbox")  # Chromium refuses to run as root with its sandbox
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=chromium_path, args=args)
+        yield chromium
+        chromium.close()

@@ -1,0 +1,173 @@
+"""Sizes, receptive fields and pixels against torch, over whole grids of settings."""
+
+import ast
+import itertools
+import random
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from helpers import shapes
+from helpers.shapes import conv_output_size, pool_output_size, receptive_field, unread_pixels, window_pixels
+
+
+def size_or_none(function, *args, **kwargs):
+    try:
+        return function(*args, **kwargs)
+    except (ValueError, RuntimeError):
+        return None
+
+
+def test_conv_output_size_equals_torch_over_a_grid():
+    grid = itertools.product(range(1, 12), range(1, 6), range(1, 4), range(4), range(1, 4))
+    refused = 0
+    for size, k, s, p, d in grid:
+        ours = size_or_none(conv_output_size, size, k, stride=s, padding=p, dilation=d)
+        row, weight = torch.zeros(1, 1, size), torch.zeros(1, 1, k)
+        theirs = size_or_none(lambda x=row, w=weight, a=(s, p, d): F.conv1d(x, w, None, *a).shape[-1])
+        assert ours == theirs, (size, k, s, p, d)
+        refused += ours is None
+    assert refused > 50
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_pool_output_size_equals_torch_over_a_grid(ceil_mode):
+    grid = itertools.product(range(1, 12), range(1, 6), [None, 1, 2, 3, 4], range(4), range(1, 4))
+    refused = 0
+    for size, k, s, p, d in grid:
+        ours = size_or_none(pool_output_size, size, k, stride=s, padding=p, dilation=d, ceil_mode=ceil_mode)
+        row = torch.zeros(1, 1, size, 1)
+        taps, stride = (k, 1), None if s is None else (s, 1)
+        theirs = size_or_none(lambda x=row, a=(taps, stride, (p, 0), (d, 1), ceil_mode): F.max_pool2d(x, *a).shape[-2])
+        assert ours == theirs, (size, k, s, p, d)
+        refused += ours is None
+    assert refused > 50
+
+
+def test_sizes_in_literal_numbers():
+    assert conv_output_size(32, 3) == 30
+    assert conv_output_size(32, 3, padding=1) == 32
+    assert conv_output_size(64, 5, padding=2) == 64
+    assert conv_output_size(50, 3) == 48
+    assert pool_output_size(32, 2) == 16
+    assert pool_output_size(5, 2) == 2
+    assert pool_output_size(5, 2, ceil_mode=True) == 3
+    assert pool_output_size(3, 2, stride=3, padding=1, ceil_mode=True) == 2
+    assert (
+        pool_output_size(2, 2, stride=3, padding=1, ceil_mode=True) == 1
+    )  # a second window would start in the padding
+    assert conv_output_size(np.int64(7), np.int32(3)) == 5
+
+
+def reads(size, layers):
+    """Return, for each output of a real stack of convolutions, the input positions with a gradient: lists of ints."""
+    row = torch.zeros(1, 1, size, dtype=torch.float64, requires_grad=True)
+    output = row
+    for kernel_size, stride, padding, dilation in layers:
+        weight = torch.ones(1, 1, kernel_size, dtype=torch.float64)
+        output = F.conv1d(output, weight, None, stride, padding, dilation)
+    found = []
+    for index in range(output.shape[-1]):
+        (gradient,) = torch.autograd.grad(output[0, 0, index], row, retain_graph=True)
+        found.append(gradient[0, 0].nonzero().flatten().tolist())
+    return found
+
+
+def test_receptive_fields_equal_the_gradients_of_60_stacks():
+    rng = random.Random(0)
+    whole = 0
+    for _ in range(60):
+        layers = [
+            (rng.randint(1, 4), rng.randint(1, 2), rng.randint(0, 2), rng.randint(1, 2))
+            for _ in range(rng.randint(1, 4))
+        ]
+        fields = receptive_field(layers)
+        size = fields[-1].size + 4 * fields[-1].jump
+        for depth, field in enumerate(fields, start=1):
+            for index, pixels in enumerate(reads(size, layers[:depth])):
+                expected = field.pixels(index)
+                assert len(expected) == field.size
+                assert (expected[0] + expected[-1]) / 2 == field.start + index * field.jump
+                assert set(pixels) <= set(expected)
+                if expected[0] >= 0 and expected[-1] < size:
+                    assert (pixels[0], pixels[-1]) == (expected[0], expected[-1]), (layers, index)
+                    whole += 1
+    assert whole > 300
+
+
+def test_receptive_fields_in_literal_numbers():
+    assert receptive_field([(3,), (2, 2), (3,)])[-1] == shapes.Field(size=8, jump=2, start=3.5)
+    assert receptive_field([(3, 1, 1), (2, 2), (3, 1, 1)])[-1].pixels(0) == range(-3, 5)
+    assert receptive_field([(2, 1, 0, d) for d in (1, 2, 4, 8)])[-1].size == 16
+    assert [field.size for field in receptive_field([(3,)] * 3)] == [3, 5, 7]
+    assert receptive_field(iter([[3, 2]])) == (shapes.Field(3, 2, 1.0),)
+
+
+def test_window_pixels_and_unread_pixels_equal_the_gradients():
+    assert window_pixels(0, 3, padding=1) == (-1, 0, 1)
+    assert window_pixels(2, 3, stride=2, padding=1, dilation=2) == (3, 5, 7)
+    assert unread_pixels(8, 3, stride=3) == (6, 7)
+    assert unread_pixels(7, 1, stride=2) == (1, 3, 5)
+    for size, k, s, p, d in itertools.product((6, 9), range(1, 4), range(1, 5), range(3), range(1, 3)):
+        found = reads(size, [(k, s, p, d)])
+        for index, pixels in enumerate(found):
+            mine = window_pixels(index, k, stride=s, padding=p, dilation=d)
+            assert [pixel for pixel in mine if 0 <= pixel < size] == pixels
+        unread = set(range(size)) - {pixel for pixels in found for pixel in pixels}
+        assert unread_pixels(size, k, stride=s, padding=p, dilation=d) == tuple(sorted(unread))
+
+
+REFUSED = [
+    (lambda: conv_output_size(0, 3), "size must be at least 1, got 0"),
+    (lambda: conv_output_size(7.0, 3), "size must be a whole number, got 7.0 of type float"),
+    (lambda: conv_output_size(True, 3), "size must be a whole number, got True of type bool"),
+    (lambda: conv_output_size(None, 3), "size must be a whole number, got None of type NoneType"),
+    (lambda: conv_output_size(7, "3"), "kernel_size must be a whole number, got '3' of type str"),
+    (lambda: conv_output_size(7, (3, 3)), "kernel_size must be a whole number, got (3, 3) of type tuple"),
+    (lambda: conv_output_size(7, 0), "kernel_size must be at least 1, got 0"),
+    (lambda: conv_output_size(7, 3, stride=0), "stride must be at least 1, got 0"),
+    (lambda: conv_output_size(7, 3, padding=-1), "padding must be at least 0, got -1"),
+    (lambda: conv_output_size(7, 3, dilation=float("nan")), "dilation must be a whole number, got nan of type float"),
+    (
+        lambda: conv_output_size(4, 4, padding=1, dilation=2),
+        "kernel_size 4 with dilation 2 spans 7 pixels, but size 4 with padding 1 per side has only 6: "
+        "use a smaller kernel or more padding",
+    ),
+    (lambda: pool_output_size(7, 3, padding=2), "padding must be at most half of kernel_size 3, got 2"),
+    (lambda: pool_output_size(7, 3, stride=float("inf")), "stride must be a whole number, got inf of type float"),
+    (lambda: pool_output_size(7, 3, ceil_mode=1), "ceil_mode must be True or False, got 1"),
+    (lambda: pool_output_size(2, 4, stride=1, ceil_mode=True), "spans 4 pixels, but size 2 with padding 0 per side"),
+    (lambda: window_pixels(-1, 3), "index must be at least 0, got -1"),
+    (lambda: window_pixels(0, 3, stride=0), "stride must be at least 1, got 0"),
+    (lambda: unread_pixels(2, 3), "spans 3 pixels, but size 2 with padding 0 per side has only 2"),
+    (lambda: receptive_field([]), "layers is empty: give at least one layer, for example [(3,)]"),
+    (lambda: receptive_field(3), "layers must be a list like [(3,), (2, 2)], got 3"),
+    (lambda: receptive_field("33"), "layers must be a list like [(3,), (2, 2)], got '33'"),
+    (
+        lambda: receptive_field([(3,), 3]),
+        "layer 1 must be (kernel_size, stride, padding, dilation) or its start, got 3",
+    ),
+    (lambda: receptive_field([()]), "layer 0 must be (kernel_size, stride, padding, dilation) or its start, got ()"),
+    (lambda: receptive_field([(3, 1, 0, 1, 1)]), "layer 0 must be (kernel_size, stride, padding, dilation) or its"),
+    (lambda: receptive_field([(3,), (3, 0)]), "layer 1, (3, 0): stride must be at least 1, got 0"),
+    (lambda: receptive_field([(3, None)]), "layer 0, (3, None): stride must be a whole number, got None of type"),
+    (lambda: receptive_field([(3,)])[-1].pixels(-1), "index must be at least 0, got -1"),
+]
+
+
+@pytest.mark.parametrize(("call", "sentence"), REFUSED, ids=range(len(REFUSED)))
+def test_every_refusal_names_the_value_and_the_need(call, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        call()
+
+
+def test_only_the_standard_library_is_imported():
+    tree = ast.parse(Path(shapes.__file__).read_text(encoding="utf-8"))
+    names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
