@@ -18,8 +18,8 @@ ARROWS = {
     "progress": ((), ()),
     "kernels": ((), ("torch",)),
     "ops": (("shapes",), ("torch",)),
-    "data": ((), ("torch", "torchvision", "numpy", "PIL", "sklearn")),
-    "train": ((), ("torch", "tqdm")),
+    "data": ((), ("torch", "torchvision", "numpy", "PIL", "sklearn", "tqdm", "filelock")),
+    "train": ((), ("torch", "numpy", "tqdm")),
     "plots": ((), ("torch", "numpy", "PIL", "matplotlib", "IPython")),
     "exercises": (("shapes", "ops", "progress"), ("torch", "numpy", "IPython")),
     "widgets": (
@@ -28,7 +28,7 @@ ARROWS = {
     ),
 }
 # Imported inside the function that needs them, because they take long to load.
-LATE = {"data": {"torchvision", "numpy", "PIL", "sklearn"}, "widgets": {"helpers.plots"}}
+LATE = {"data": {"torchvision", "numpy", "PIL", "sklearn", "tqdm"}, "widgets": {"helpers.plots"}}
 # Of the widgets, only the panels of notebook 00 show what the learner has passed.
 PANELS = {"setup_check", "data_panel", "series_map"}
 FOR_PANELS = {"helpers.progress", "helpers.exercises"}

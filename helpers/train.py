@@ -1,0 +1,241 @@
+"""A small training loop on tensors in memory, with what belongs to it: seeds, the device, accuracy, timing."""
+
+import math
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+
+@dataclass
+class History:
+    """What a training run saw, one entry per finished epoch.
+
+    Attributes:
+        loss: mean loss over the training images, each seen at its own step.
+        accuracy: share of them that were right at that step, 0 to 1.
+        validation: accuracy on the validation data after the epoch, 0 to 1; empty without such data.
+        stopped: why the run ended before its last epoch, in one sentence; "" when it did not.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    stopped: str = ""
+
+
+def seed_everything(seed: int) -> None:
+    """Seed every source of chance: Python, numpy, torch, and torch on every GPU.
+
+    Raises:
+        ValueError: the seed is not a whole number from 0 to 2³² − 1.
+    """
+    import numpy as np
+
+    _whole("seed", seed, 0, 2**32 - 1)
+    random.seed(int(seed))
+    np.random.seed(int(seed))
+    torch.manual_seed(int(seed))  # seeds the GPUs too
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """Return the device to train on.
+
+    Args:
+        device: "auto" for a CUDA GPU where there is one, else the CPU; or "cpu", "cuda", "cuda:1", "mps".
+    Raises:
+        ValueError: it is none of these, or this machine does not have it.
+    """
+    name = str(device) if isinstance(device, str | torch.device) else ""
+    kind, _, number = name.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (":" in name and not (kind == "cuda" and number.isdecimal())):
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:0' or 'mps', got {device!r}.")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda" if gpus else "cpu")
+    if kind == "cuda" and int(number or 0) >= gpus:
+        raise ValueError(f"device {name!r} is not here, torch finds {gpus} CUDA GPUs: use 'auto' or 'cpu'.")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device 'mps' is not here, it needs a Mac with an Apple GPU: use 'auto' or 'cpu'.")
+    return torch.device(name)
+
+
+def fit(
+    model: nn.Module,
+    data: tuple[Tensor, Tensor],
+    *,
+    epochs: int,
+    lr: float = 0.01,
+    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD,
+    batch_size: int = 64,
+    device: str = "auto",
+    seed: int = 0,
+    validation: tuple[Tensor, Tensor] | None = None,
+    on_epoch: Callable[[int, History], object] | None = None,
+) -> History:
+    """Train a classifier with cross-entropy. The model is moved to the device, is changed, and stays there.
+
+    Interrupting the run (the stop button, Ctrl-C) ends it and keeps what was learned. So does a loss that is no longer
+    a finite number; the weights are then those of the last step whose loss was finite, and the reason is printed.
+
+    Args:
+        model: maps images to logits, (N, classes).
+        data: images (N, ...), float, and labels (N,), int64.
+        epochs: passes over the data, >= 0.
+        lr: learning rate, > 0.
+        optimizer: called with the parameters and lr; functools.partial gives it more settings.
+        batch_size: images a step, >= 1; the last batch of an epoch may be smaller.
+        device: see `pick_device`.
+        seed: seeds every source of chance before the first step: order, dropout.
+        validation: images and labels to look at after each epoch.
+        on_epoch: called after each epoch with its number, from 1, and the history so far.
+    Raises:
+        ValueError: a value is out of range, or images, labels and logits do not fit each other.
+    """
+    _whole("epochs", epochs, 0)
+    _whole("batch_size", batch_size, 1)
+    if isinstance(lr, bool) or not isinstance(lr, int | float) or not math.isfinite(lr) or lr <= 0:
+        raise ValueError(f"lr must be a finite number above 0, got {lr!r}.")
+    place = pick_device(device)
+    images, labels = (part.to(place) for part in _checked(data, "data"))
+    if validation is not None:
+        validation = tuple(part.to(place) for part in _checked(validation, "validation"))
+    seed_everything(seed)
+    model.to(place)
+    steps = optimizer(model.parameters(), lr=lr)
+    history = History()
+    good = {name: value.clone() for name, value in model.state_dict().items()}
+
+    bar = tqdm(total=epochs, unit="epoch", disable=not _watched())
+    try:
+        for epoch in range(1, epochs + 1):
+            model.train()
+            loss_sum = right = 0.0
+            for step, batch in enumerate(torch.randperm(len(images)).to(place).split(batch_size), start=1):
+                logits = _fitting(model(images[batch]), labels[batch])
+                loss = F.cross_entropy(logits, labels[batch])
+                if not loss.isfinite():
+                    raise FloatingPointError(f"the loss became {loss.item()} at step {step} of epoch {epoch}")
+                for name, value in model.state_dict().items():
+                    good[name].copy_(value)
+                steps.zero_grad()
+                loss.backward()
+                steps.step()
+                loss_sum += loss.item() * len(batch)
+                right += (logits.argmax(1) == labels[batch]).sum().item()
+            if not all(value.isfinite().all() for value in model.parameters()):
+                raise FloatingPointError(f"a weight became infinite or nan at the last step of epoch {epoch}")
+            history.loss.append(loss_sum / len(images))
+            history.accuracy.append(right / len(images))
+            if validation is not None:
+                history.validation.append(accuracy(model, *validation))
+            bar.update()
+            if on_epoch is not None:
+                on_epoch(epoch, history)
+    except FloatingPointError as error:
+        model.load_state_dict(good)
+        history.stopped = f"Stopped: {error}. The model keeps its last good weights; try a smaller lr than {lr:g}."
+        print(history.stopped)
+    except KeyboardInterrupt:
+        history.stopped = f"Stopped by hand after {len(history.loss)} of {epochs} epochs. What was learned is kept."
+        print(history.stopped)
+    finally:
+        bar.close()
+    return history
+
+
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: int = 512) -> float:
+    """Return the share of images whose largest logit is that of their label, 0 to 1.
+
+    The model runs in eval mode and without gradients; afterwards each of its modules is in the mode it was in.
+
+    Args:
+        model: maps images to logits, (N, classes).
+        images: (N, ...), float. labels: (N,), int64. Both are moved to the model's device, batch by batch.
+        batch_size: images at a time, >= 1; it does not change the result.
+    Raises:
+        ValueError: as for `fit`.
+    """
+    _whole("batch_size", batch_size, 1)
+    images, labels = _checked((images, labels), "images and labels")
+    place = next((value.device for value in model.parameters()), images.device)
+    modes = {module: module.training for module in model.modules()}
+    right = 0
+    try:
+        model.eval()
+        with torch.no_grad():
+            for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+                right += (_fitting(model(x.to(place)), y).argmax(1) == y.to(place)).sum().item()
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    return right / len(images)
+
+
+def seconds(function: Callable[[], object], repeat: int = 5) -> float:
+    """Return how long a call takes: the fastest of `repeat` calls, in seconds, after one call to warm up.
+
+    The fastest, because what else the machine does can only add to a time. A GPU's work is waited for, before and
+    after each call.
+
+    Raises:
+        ValueError: repeat is not a whole number >= 1, or function cannot be called.
+    """
+    _whole("repeat", repeat, 1)
+    if not callable(function):
+        raise ValueError(f"function must be callable without arguments, got {function!r}.")
+    wait = torch.accelerator.synchronize if torch.accelerator.is_available() else lambda: None
+    function()
+    times = []
+    for _ in range(repeat):
+        wait()
+        start = time.perf_counter()
+        function()
+        wait()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _whole(name: str, value: object, least: int, most: float = math.inf) -> None:
+    if isinstance(value, bool | Tensor) or not hasattr(value, "__index__") or not least <= int(value) <= most:
+        upto = f" and <= {most}" if most < math.inf else ""
+        raise ValueError(f"{name} must be a whole number >= {least}{upto}, got {value!r}.")
+
+
+def _checked(data: object, name: str) -> tuple[Tensor, Tensor]:
+    if not isinstance(data, tuple | list) or len(data) != 2 or not all(isinstance(part, Tensor) for part in data):
+        raise ValueError(f"{name} must be two tensors, images and labels, got {type(data).__name__}.")
+    images, labels = data
+    if labels.dtype != torch.int64 or labels.ndim != 1 or not images.is_floating_point() or images.ndim < 2:
+        raise ValueError(
+            f"{name} must be float images (N, ...) and int64 labels (N,), got {images.dtype} {tuple(images.shape)} "
+            f"and {labels.dtype} {tuple(labels.shape)}."
+        )
+    if len(images) != len(labels) or len(images) == 0:
+        raise ValueError(
+            f"{name} must hold as many images as labels, and at least one, got {len(images)} and {len(labels)}."
+        )
+    return images, labels
+
+
+def _fitting(logits: Tensor, labels: Tensor) -> Tensor:
+    if logits.ndim != 2 or len(logits) != len(labels):
+        raise ValueError(f"the model must give logits ({len(labels)}, classes), got {tuple(logits.shape)}.")
+    low, high = labels.min().item(), labels.max().item()
+    if low < 0 or high >= logits.shape[1]:
+        raise ValueError(
+            f"labels must lie in 0 to {logits.shape[1] - 1}, one place for each logit, got {low} to {high}."
+        )
+    return logits
+
+
+def _watched() -> bool:
+    """Whether somebody watches: a terminal, or a notebook in JupyterLab or Colab. Not papermill, not nbval."""
+    return sys.stderr.isatty() or bool({"JPY_SESSION_NAME", "COLAB_RELEASE_TAG"} & os.environ.keys())
