@@ -32,7 +32,7 @@ real: $(READY) ## run the notebooks on real CIFAR-10 and MNIST: make real DATA=D
 	$(BIN)/python notebooks/build.py real --data "$(DATA)"
 
 bench: $(READY) ## measure what is fast and how fast, and write the tables of the README
-	@set -e; for script in benchmarks/[a-z]*.py; do echo "$$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in benchmarks/[a-z]*.py; do $(BIN)/python -m "benchmarks.$$(basename "$$script" .py)" --write; done
 
 badges: $(READY) ## write the README's links from the Repository address in pyproject.toml
 	$(BIN)/python notebooks/badges.py

@@ -85,7 +85,7 @@ def load(
     _choice("source", source, ("built-in", "real"))
     if source == "real":
         _choice("name, for source='real',", name, REAL)
-        return _real(name, split == "train", _folder(root))
+        return _real(name, split == "train", folder_of(root))
     _choice("name, for source='built-in',", name, _BUILT_IN)
     images, labels = _built_in(name, split == "train")
     return images.clone(), labels.clone()
@@ -104,8 +104,8 @@ def photograph(size: int | tuple[int, int] | None = None, *, grey: bool = False)
     """Return a real photograph: the portrait of Grace Hopper that comes with matplotlib.
 
     Args:
-        size: height and width in pixels, one number for a square; the largest middle part of that form is
-            resized to it. None keeps the whole picture, 600 by 512.
+        size: height and width in pixels, one number for a square; the largest part of that form, from the
+            top and the middle, is resized to it. None keeps the whole picture, 600 by 512.
         grey: True for one channel of brightness in place of red, green and blue.
     Returns:
         (3, H, W), or (1, H, W) when grey; float32 in [0, 1].
@@ -131,7 +131,7 @@ def photograph(size: int | tuple[int, int] | None = None, *, grey: bool = False)
     except OSError as error:
         raise DataError(f"The photograph {path} cannot be read: install matplotlib again.") from error
     if size is not None:
-        picture = ImageOps.fit(picture, (int(sides[1]), int(sides[0])), Image.Resampling.BOX)
+        picture = ImageOps.fit(picture, (int(sides[1]), int(sides[0])), Image.Resampling.BOX, centering=(0.5, 0))
     pixels = np.asarray(picture)
     return _floats(pixels[None] if grey else pixels.transpose(2, 0, 1))
 
@@ -435,7 +435,7 @@ def problem(name: str, root: str | os.PathLike | None = None) -> str | None:
     Raises:
         ValueError: name or root is not one of these.
     """
-    archives, folder = PUBLISHED[_choice("name", name, PUBLISHED)].archives, _folder(root)
+    archives, folder = PUBLISHED[_choice("name", name, PUBLISHED)].archives, folder_of(root)
     if not folder.exists():
         fault = f"The folder {folder} does not exist"
     elif not folder.is_dir():
@@ -450,7 +450,12 @@ def problem(name: str, root: str | os.PathLike | None = None) -> str | None:
     return f"{fault}: run `python -m helpers.data fetch {name} --root {shown}`, or use source='built-in'."
 
 
-def _folder(root: object) -> Path:
+def folder_of(root: object) -> Path:
+    """Return the folder of the real data: `root`, or the project's folder `data` when it is None.
+
+    Raises:
+        ValueError: root is no path.
+    """
     if root is None:
         here = Path.cwd()
         home = next((folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file()), here)
@@ -539,7 +544,7 @@ def fetch(
         DataError: no connection, a wrong answer, wrong bytes, a full disk, no permission, or cancelled. What came so
             far is kept for the next fetch, unless it was wrong.
     """
-    published, folder = PUBLISHED[_choice("name", name, PUBLISHED)], _folder(root)
+    published, folder = PUBLISHED[_choice("name", name, PUBLISHED)], folder_of(root)
     url = published.url if url is None else _address(url)
     if progress is not None and not callable(progress):
         raise ValueError(f"progress must be a function of two numbers, got {progress!r}.")

@@ -1,0 +1,199 @@
+"""Pictures: images, kernels, signed maps and curves. Each drawing function returns the Axes it drew on."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import textwrap
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+plt.ioff()
+
+SIGNED = "RdBu_r"  # zero is white, negative blue, positive red; safe for colour-blind eyes
+DPI = 110
+
+
+def axes(count: int = 1, *, size: float = 2.4, wide: float = 1.0) -> list[Axes]:
+    """Return `count` Axes in one row.
+
+    Args:
+        count: how many, >= 1.
+        size: height of the row, inches.
+        wide: width of one Axes as a multiple of its height.
+    """
+    if not isinstance(count, int) or count < 1:
+        raise ValueError(f"count is {count!r}; it must be a whole number of at least 1.")
+    figure, grid = plt.subplots(1, count, figsize=(size * wide * count, size), layout="constrained", squeeze=False)
+    plt.close(figure)  # what is not shown by show() is never shown twice
+    return list(grid[0])
+
+
+def to_png(figure: Figure) -> bytes:
+    """Return the figure as a PNG file's bytes, 256 colours, without any date."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+    image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small = io.BytesIO()
+    image.save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def show(drawn: Figure | Axes | Sequence[Axes], alt: str) -> None:
+    """Display a figure with its alt text.
+
+    Args:
+        drawn: the figure, one of its Axes, or the list that `axes` gave.
+        alt: one or two sentences on what there is to see.
+    """
+    if not isinstance(alt, str) or len(alt.strip()) < 10:
+        raise ValueError(f"alt is {alt!r}; it must say in a sentence what there is to see in the figure.")
+    first = drawn[0] if isinstance(drawn, Sequence) else drawn
+    figure = first if isinstance(first, Figure) else first.figure
+    data = base64.b64encode(to_png(figure)).decode("ascii")
+    plt.close(figure)
+    display(
+        {
+            "text/html": f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" style="max-width: 100%">',
+            "image/png": data,
+            "text/plain": alt,
+        },
+        raw=True,
+    )
+
+
+def image(x: torch.Tensor | np.ndarray, ax: Axes | None = None, *, title: str = "", values: bool = False) -> Axes:
+    """Draw an image as it is: black is 0, white is 1.
+
+    Args:
+        x: (H, W), (1, H, W) or (3, H, W), float in [0, 1]; what lies outside is clipped.
+        values: write each pixel's value into it.
+    """
+    pixels = _pixels(x)
+    ax = _axes_or_new(ax)
+    ax.imshow(np.clip(pixels, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    return _finish(ax, pixels, title, values, dark=pixels if pixels.ndim == 2 else None)
+
+
+def signed(
+    x: torch.Tensor | np.ndarray,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    values: bool = False,
+    limit: float | None = None,
+) -> Axes:
+    """Draw numbers of either sign: zero is white, negative blue, positive red.
+
+    Args:
+        x: (H, W) or (1, H, W), float.
+        values: write each number, with its sign, into its cell.
+        limit: the magnitude that gets the full colour; the largest of x when not given.
+    """
+    pixels = _pixels(x)
+    if pixels.ndim != 2:
+        raise ValueError(f"x has shape {tuple(np.shape(x))}; a signed map needs one channel: (H, W) or (1, H, W).")
+    if limit is None:
+        limit = float(np.abs(pixels).max()) or 1.0
+    ax = _axes_or_new(ax)
+    ax.imshow(pixels, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
+    return _finish(ax, pixels, title, values, dark=1 - np.abs(pixels) / limit)
+
+
+def kernel(weight: torch.Tensor | np.ndarray, ax: Axes | None = None, *, title: str = "") -> Axes:
+    """Draw a kernel (k_h, k_w) as a signed grid with its numbers."""
+    return signed(weight, ax, title=title, values=True)
+
+
+def curves(lines: dict[str, Sequence[float]], ax: Axes | None = None, *, x: str, y: str, title: str = "") -> Axes:
+    """Draw named curves over 1, 2, 3, …; each is told by its marker and its name, not by colour alone.
+
+    Args:
+        lines: name → the values of one curve.
+        x: what the horizontal axis counts.
+        y: what the vertical axis measures.
+    """
+    if not lines:
+        raise ValueError("lines is empty; give at least one named curve.")
+    ax = _axes_or_new(ax, wide=1.6)
+    for (name, ys), marker in zip(lines.items(), "os^Dvx*Ph<>" * len(lines), strict=False):
+        ax.plot(range(1, len(ys) + 1), ys, marker=marker, markersize=4, label=name)
+    ax.set(xlabel=x, ylabel=y, title=title)
+    ax.legend(frameon=False)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def mark(ax: Axes, row: int, column: int, height: int, width: int) -> Axes:
+    """Draw a frame around a patch of pixels; `row` and `column` are its upper left corner."""
+    ax.add_patch(
+        plt.Rectangle((column - 0.5, row - 0.5), width, height, fill=False, edgecolor="#d95f02", linewidth=2.5)
+    )
+    return ax
+
+
+def _axes_or_new(ax: Axes | None, wide: float = 1.0) -> Axes:
+    return axes(1, wide=wide)[0] if ax is None else ax
+
+
+def _pixels(x: torch.Tensor | np.ndarray) -> np.ndarray:
+    """Return (H, W) or (H, W, 3) numbers."""
+    pixels = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
+    if pixels.ndim == 3 and pixels.shape[0] in (1, 3):
+        pixels = pixels[0] if pixels.shape[0] == 1 else np.moveaxis(pixels, 0, 2)
+    elif pixels.ndim != 2:
+        raise ValueError(f"x has shape {tuple(np.shape(x))}; an image is (H, W), (1, H, W) or (3, H, W).")
+    if pixels.size == 0:
+        raise ValueError(f"x has shape {tuple(np.shape(x))}; an image needs at least one pixel.")
+    if not np.isfinite(pixels).all():
+        raise ValueError("x holds nan or an infinite number; an image needs finite numbers.")
+    return pixels.astype(np.float64)
+
+
+def _finish(ax: Axes, pixels: np.ndarray, title: str, values: bool, dark: np.ndarray | None) -> Axes:
+    ax.set_xticks([])
+    ax.set_yticks([])
+    if title:
+        ax.set_title(title, fontsize=10)
+    if values:
+        if dark is None:
+            raise ValueError("values can be written into one channel only; this image has three.")
+        for (row, column), value in np.ndenumerate(pixels):
+            text = f"{value + 0.0:.3g}".replace("-", "−")
+            colour = "white" if dark[row, column] < 0.45 else "black"
+            ax.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+    return ax
+
+
+def card(title: str, lines: Sequence[str], *, width: int = 72) -> Axes:
+    """Draw text on an empty ground: a title in bold and lines below it, wrapped to `width` characters.
+
+    Args:
+        title: the first line.
+        lines: what stands below it, a paragraph each.
+        width: characters in a line, >= 20.
+    """
+    if not isinstance(title, str) or not title.strip() or not all(isinstance(line, str) for line in lines):
+        raise ValueError(f"title is {title!r} and lines are {lines!r}; a card needs a title and lines of text.")
+    if isinstance(width, bool) or not isinstance(width, int) or width < 20:
+        raise ValueError(f"width is {width!r}; it must be a whole number of at least 20.")
+    wrapped = [(part, "bold") for part in textwrap.wrap(title, width - 8)]
+    for line in lines:
+        parts = textwrap.wrap(line, width, subsequent_indent="    ") or [""]
+        wrapped += [(part, "normal") for part in parts]
+    figure, ax = plt.subplots(figsize=(0.08 * width + 0.5, 0.24 * len(wrapped) + 0.4))
+    plt.close(figure)
+    ax.set_position((0, 0, 1, 1))
+    ax.set(xlim=(0, 1), ylim=(len(wrapped) + 0.7, -0.3))
+    ax.axis("off")
+    for row, (text, weight) in enumerate(wrapped):
+        ax.text(0.03, row + 0.5, text, fontsize=10, weight=weight, va="center", parse_math=False)
+    return ax

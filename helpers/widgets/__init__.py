@@ -1,0 +1,19 @@
+"""The widgets of the workbook. Each loads when it is first asked for."""
+
+from importlib import import_module
+
+_MODULES = {
+    "KernelLab": "kernel_lab",
+    "Prediction": "prediction",
+    "EquivarianceMeter": "equivariance",
+    "SetupCheck": "setup_check",
+    "DataPanel": "data_panel",
+    "SeriesMap": "series_map",
+}
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> type:
+    if name not in _MODULES:
+        raise AttributeError(f"helpers.widgets has no {name!r}; it has {', '.join(__all__)}.")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,0 +1,78 @@
+"""What every widget of the workbook shares: how its module is put together and how it shows itself."""
+
+from __future__ import annotations
+
+import base64
+import html
+import sys
+from pathlib import Path
+
+import anywidget
+from IPython.display import display
+
+HERE = Path(__file__).parent
+
+# JupyterLab writes a bare error where a widget's model is gone. The still above says more, so that line is hidden.
+STILL_STYLE = (
+    ".jp-OutputArea-child:has(.cw-still) + .jp-OutputArea-child "
+    ".jupyter-widgets.jp-OutputArea-output:not(:has(*)) { display: none; }"
+)
+
+
+def still_bundle(png: bytes, alt: str, sentence: str) -> dict[str, str]:
+    """Return the display data of a picture that stands in for a widget where no script runs.
+
+    Args:
+        png: the picture, a PNG file's bytes.
+        alt: what there is to see in it, for those who cannot.
+        sentence: what to do to get the live widget.
+    """
+    data = base64.b64encode(png).decode("ascii")
+    return {
+        "text/html": (
+            f'<div class="cw-still"><style>{STILL_STYLE}</style>'
+            f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" style="max-width: 100%">'
+            f"<p>{html.escape(sentence)}</p></div>"
+        ),
+        "image/png": data,
+        "text/plain": f"{alt}\n{sentence}",
+    }
+
+
+class Widget(anywidget.AnyWidget):
+    """A widget whose state lives in traits and whose drawing is done in the browser by one module.
+
+    A subclass in `NAME.py` brings `NAME.js` (and `NAME.css` where it has a style of its own); both are joined
+    behind the shared files here, because an anywidget module cannot import a neighbour. The subclass also gives
+    `still()`, a picture of the present state. Displaying publishes two outputs: the still, which remains where
+    no script runs, and the live view, which hides the still once it has painted.
+    """
+
+    sentence = "This is a still picture. Run this cell to use it."
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        if (
+            cls.__module__ != cls.__mro__[1].__module__
+        ):  # else the copy of a class that traitlets makes for each instance
+            stem = Path(sys.modules[cls.__module__].__file__).with_suffix("")
+            cls._esm = join(HERE / "shared.js", stem.with_suffix(".js"))
+            cls._css = join(HERE / "shared.css", stem.with_suffix(".css"))
+        super().__init_subclass__(**kwargs)
+
+    def still(self) -> tuple[bytes, str]:
+        """Return a PNG of the present state and its alt text."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
+        live, metadata = super()._repr_mimebundle_(**kwargs)
+        return {**live, **still_bundle(*self.still(), self.sentence)}, metadata
+
+    def _ipython_display_(self) -> None:
+        live, metadata = super()._repr_mimebundle_()
+        display(still_bundle(*self.still(), self.sentence), raw=True)
+        display({key: value for key, value in live.items() if key != "text/plain"}, metadata=metadata, raw=True)
+
+
+def join(*paths: Path) -> str:
+    """Return the texts of the files that exist, one after the other."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths if path.exists())

@@ -1,0 +1,927 @@
+// The kernel lab: everything the learner turns is computed and painted here; Python holds the same state.
+
+const RANGES = { stride: [1, 64], padding: [0, 64], dilation: [1, 64] };
+const EDITS = ["kernel", "divisor", "normalise", "stride", "padding", "padding_mode", "dilation", "display"];
+const LARGEST_KERNEL = 7;
+const SMALLEST_DIVISOR = 1e-6;
+const WRITTEN_OUT = 12; // images up to this side are small enough to write every number of them
+const DISPLAYS = { signed: "signed: white is 0", absolute: "absolute value", clip: "clipped to 0…1" };
+const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+const PIXELS_PER_STEP = 3; // how far to drag for one step
+
+// ---- what is computed ---------------------------------------------------------------------------------------------
+
+const reachOf = (size, dilation) => dilation * (size - 1) + 1;
+const sumOf = (kernel) => kernel.flat().reduce((sum, weight) => sum + weight, 0);
+
+function dividesBy({ kernel, divisor, normalise }) {
+  if (!normalise) return divisor;
+  const sum = sumOf(kernel);
+  return Math.abs(sum) >= SMALLEST_DIVISOR ? sum : 1;
+}
+
+function outputSize({ kernel, stride, padding, dilation }, { height, width }) {
+  const room = 2 * padding - reachOf(kernel.length, dilation);
+  return [Math.floor((height + room) / stride) + 1, Math.floor((width + room) / stride) + 1];
+}
+
+/** Why these settings do not go together, in one sentence; null when they do. */
+function refusal({ kernel, stride, padding, padding_mode: mode, dilation }, { height, width }) {
+  const shorter = Math.min(height, width);
+  const room = shorter + 2 * padding;
+  const reach = reachOf(kernel.length, dilation);
+  if (mode === "reflect" && padding >= shorter) {
+    return `Padding ${padding} is too much: reflect needs less than the image's shorter side, ${shorter} pixels.`;
+  }
+  if (mode === "circular" && padding > shorter) {
+    return `Padding ${padding} is too much: circular needs at most the image's shorter side, ${shorter} pixels.`;
+  }
+  if (reach > room) {
+    return `The kernel would span ${reach} pixels, but the padded image has only ${room} on its shorter side.`;
+  }
+  if (stride > room) {
+    return `Stride ${stride} is too large: the padded image has ${room} pixels on its shorter side.`;
+  }
+  return null;
+}
+
+/** Which pixel of the image stands at place `at` of the padded axis; −1 for a padded zero. */
+function source(at, size, padding, mode) {
+  const i = at - padding;
+  if (i >= 0 && i < size) return i;
+  if (mode === "zeros") return -1;
+  if (mode === "replicate") return i < 0 ? 0 : size - 1;
+  if (mode === "reflect") return i < 0 ? -i : 2 * (size - 1) - i;
+  return (i + size) % size;
+}
+
+function pad({ data, height, width }, padding, mode) {
+  const size = { height: height + 2 * padding, width: width + 2 * padding };
+  if (!padding) return { ...size, data };
+  const padded = new Float32Array(size.height * size.width);
+  const columns = Int32Array.from({ length: size.width }, (_, at) => source(at, width, padding, mode));
+  for (let r = 0, i = 0; r < size.height; r++) {
+    const row = source(r, height, padding, mode);
+    for (let c = 0; c < size.width; c++, i++) {
+      if (row >= 0 && columns[c] >= 0) padded[i] = data[row * width + columns[c]];
+    }
+  }
+  return { ...size, data: padded };
+}
+
+/** Add the shifted image once per weight: k·k passes over whole rows. */
+function convolve(padded, weights, { kernel, stride, dilation }, [height, width]) {
+  const data = new Float64Array(height * width);
+  const size = kernel.length;
+  for (let a = 0; a < size; a++) {
+    for (let b = 0; b < size; b++) {
+      const weight = weights[a][b];
+      if (weight === 0) continue;
+      for (let r = 0, to = 0; r < height; r++) {
+        let from = (r * stride + a * dilation) * padded.width + b * dilation;
+        for (let c = 0; c < width; c++, to++, from += stride) data[to] += weight * padded.data[from];
+      }
+    }
+  }
+  return { data, height, width };
+}
+
+function largest(data) {
+  let most = 0;
+  for (let i = 0; i < data.length; i++) {
+    const size = Math.abs(data[i]);
+    if (size > most) most = size;
+  }
+  return most;
+}
+
+/** The kernel in another size, with the same centre: zeros around it, or its rim cut off. */
+function resized(kernel, size) {
+  const shift = Math.trunc((size - kernel.length) / 2);
+  return Array.from({ length: size }, (_, r) =>
+    Array.from({ length: size }, (_, c) => kernel[r - shift]?.[c - shift] ?? 0));
+}
+
+// ---- how it is written --------------------------------------------------------------------------------------------
+
+const signed = (value, digits) => (value > 0 ? "+" : "") + formatNumber(value, digits);
+const short = (value) => formatNumber(Number(value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0)), 6);
+/** How a grid of signed numbers is tinted: the darkest colours are left out, so that many numbers stay calm. */
+const tint = (rows) => ({ signed: true, high: 1.5 * (largest(rows.flat()) || 1), low: -1.5 * (largest(rows.flat()) || 1) });
+const python = (value) => (Number.isInteger(value) ? `${value}.0` : String(value));
+
+function torchCode(state, imageCode) {
+  const { kernel, stride, padding, padding_mode: mode, dilation } = state;
+  const divisor = dividesBy(state);
+  const rows = kernel.map((row) => `    [${row.map(python).join(", ")}],\n`).join("");
+  const unlike = [["stride", stride, 1], ["dilation", dilation, 1], ["padding", mode === "zeros" ? padding : 0, 0]];
+  const others = unlike.filter(([, value, usual]) => value !== usual).map(([name, value]) => `, ${name}=${value}`);
+  const padded = padding > 0 && mode !== "zeros";
+  const p = Array(4).fill(padding).join(", ");
+  return `import torch
+import torch.nn.functional as F
+
+${imageCode}
+weight = torch.tensor([
+${rows}]).view(1, 1, ${kernel.length}, ${kernel.length})${divisor === 1 ? "" : ` / ${python(divisor)}`}
+${padded ? `padded = F.pad(image, (${p}), mode="${mode}")\n` : ""}output = F.conv2d(${padded ? "padded" : "image"}, weight${others.join("")})
+`;
+}
+
+function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** Write or take back what is wrong with a control. */
+function complain(control, place, text) {
+  place.textContent = text ?? "";
+  place.hidden = !text;
+  if (text) {
+    control.setAttribute("aria-invalid", "true");
+    control.setAttribute("aria-describedby", place.id);
+  } else {
+    control.removeAttribute("aria-invalid");
+    control.removeAttribute("aria-describedby");
+  }
+}
+
+// ---- the parts of the page ----------------------------------------------------------------------------------------
+
+/** A canvas with marks over it. `fit` gives it a size on the page, `mark` frames pixels, `write` writes numbers in. */
+function screen() {
+  const canvas = el("canvas", { "aria-hidden": "true" });
+  const marks = svg("svg", { class: "kl-marks", preserveAspectRatio: "none", "aria-hidden": "true" });
+  const node = el("div", { class: "kl-screen" }, canvas, marks);
+  const layers = { rim: svg("g"), numbers: svg("g"), frame: svg("g") };
+  marks.append(layers.rim, layers.numbers, layers.frame);
+  const hatch = uniqueId("hatch");
+  let zoom = 1;
+  let written = false;
+  return {
+    node,
+    canvas,
+    fit(height, width, pixels) {
+      zoom = pixels;
+      node.style.width = `${width * zoom}px`;
+      node.style.height = `${height * zoom}px`;
+      canvas.classList.toggle("kl-smooth", zoom * devicePixelRatio < 1);
+      marks.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    },
+    /** Hatch the padding around the image and draw the image's border. */
+    rim(height, width, padding) {
+      if (!padding) return layers.rim.replaceChildren();
+      const [h, w] = [height - 2 * padding, width - 2 * padding];
+      const step = 7 / zoom;
+      const pattern = svg("pattern", { id: hatch, width: step, height: step, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+        svg("line", { class: "kl-hatch", x1: 0, y1: 0, x2: 0, y2: step, "stroke-width": step / 2.5 }));
+      const inner = { x: padding, y: padding, width: w, height: h };
+      layers.rim.replaceChildren(
+        pattern,
+        svg("path", { fill: `url(#${hatch})`, "fill-rule": "evenodd",
+          d: `M0 0H${width}V${height}H0ZM${padding} ${padding}H${padding + w}V${padding + h}H${padding}Z` }),
+        svg("rect", { class: "kl-border", ...inner }),
+      );
+    },
+    /** Frame the pixels of `taps`, [row, column] each, with one line around all of them. */
+    frame(taps) {
+      const rows = taps.map(([r]) => r);
+      const columns = taps.map(([, c]) => c);
+      const [top, left] = [Math.min(...rows), Math.min(...columns)];
+      const [height, width] = [Math.max(...rows) + 1 - top, Math.max(...columns) + 1 - left];
+      const air = Math.max(1.5, 5 - (Math.min(height, width) * zoom) / 2) / zoom;
+      const box = { x: left - air, y: top - air, width: width + 2 * air, height: height + 2 * air };
+      const gaps = height * width > taps.length && zoom > 2;
+      layers.frame.replaceChildren(
+        ...(gaps ? taps.map(([r, c]) => svg("rect", { class: "kl-tap", x: c, y: r, width: 1, height: 1 })) : []),
+        svg("rect", { class: "kl-under", ...box }),
+        svg("rect", { class: "kl-frame", ...box }),
+      );
+    },
+    write(data, height, width, how) {
+      const fits = height <= 2 * WRITTEN_OUT && width <= 2 * WRITTEN_OUT && zoom >= 25;
+      if (!fits && !written) return;
+      written = fits;
+      const values = fits ? [...data.subarray(0, height * width)] : [];
+      layers.numbers.replaceChildren(...values.map((value, i) =>
+        svg("text", {
+          x: (i % width) + 0.5, y: Math.floor(i / width) + 0.5, "font-size": Math.min(0.34, 13 / zoom),
+          fill: colours(how.absolute ? Math.abs(value) : value, how).color,
+        }, short(value))));
+    },
+    at(event) {
+      const box = node.getBoundingClientRect();
+      return [Math.floor((event.clientY - box.top) / zoom), Math.floor((event.clientX - box.left) / zoom)];
+    },
+  };
+}
+
+/** A table of k × k painted numbers, for reading. */
+function numberTable(caption) {
+  const body = el("tbody");
+  const node = el("table", { class: "kl-table" }, el("caption", {}, caption), body);
+  let cells = [];
+  return {
+    node,
+    show(rows, write, how) {
+      if (cells.length !== rows.length ** 2) {
+        cells = rows.flat().map(() => el("td"));
+        node.classList.toggle("kl-many", rows.length > 5);
+        body.replaceChildren(...rows.map((_, r) => el("tr", {}, ...cells.slice(r * rows.length, (r + 1) * rows.length))));
+      }
+      rows.flat().forEach((value, i) => {
+        cells[i].textContent = write(value);
+        Object.assign(cells[i].style, colours(value, how));
+      });
+    },
+  };
+}
+
+/** A labelled text field for a number, with its error under it. `commit` returns a sentence or null. */
+function numberField(label, { parse, write, commit, step }) {
+  const id = uniqueId("field");
+  const input = el("input", { id, type: "text", autocomplete: "off", spellcheck: "false", inputmode: step ? "numeric" : "text" });
+  const error = el("p", { id: uniqueId("error"), class: "cw-error kl-error", role: "alert", hidden: true });
+  let shown = "";
+  const restore = () => {
+    input.value = shown;
+    complain(input, error, null);
+  };
+  const take = () => {
+    if (input.value === shown) return restore();
+    const { value, error: wrong } = parse(input.value);
+    const refused = wrong ?? commit(value);
+    if (refused) complain(input, error, refused);
+    else restore();
+  };
+  const stepBy = (by) => {
+    const { value } = parse(shown);
+    const refused = commit(value + by);
+    if (refused) complain(input, error, refused);
+  };
+  input.addEventListener("keydown", (event) => {
+    const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (event.key === "Enter") take();
+    else if (event.key === "Escape") restore();
+    else if (by && step) stepBy(by);
+    else return;
+    event.preventDefault();
+  });
+  input.addEventListener("blur", take);
+  const button = (sign, by) => el("button", { type: "button", class: "kl-step", tabindex: "-1", "aria-label": `${label} ${sign}1`, onclick: () => stepBy(by) }, sign);
+  return {
+    input,
+    restore,
+    node: el("div", { class: "kl-field" }, el("label", { for: id }, label),
+      el("div", { class: "kl-with-steps" }, step && button("−", -1), input, step && button("+", 1)), error),
+    dirty: () => input.value !== shown,
+    show(value) {
+      const text = write(value);
+      const untouched = input.value === shown;
+      shown = text;
+      if (untouched || !input.hasAttribute("aria-invalid")) restore();
+    },
+  };
+}
+
+/** A labelled choice. `commit` returns a sentence or null. */
+function choice(label, options, commit) {
+  const id = uniqueId("choice");
+  const error = el("p", { id: uniqueId("error"), class: "cw-error kl-error", role: "alert", hidden: true });
+  const select = el("select", { id }, ...options.map(([value, text]) => el("option", { value }, text)));
+  let shown = "";
+  select.addEventListener("change", () => {
+    const refused = commit(select.value);
+    if (refused) select.value = shown;
+    complain(select, error, refused);
+  });
+  return {
+    select,
+    node: el("div", { class: "kl-field" }, el("label", { for: id }, label), select, error),
+    show(value) {
+      if (value !== shown) complain(select, error, null);
+      shown = select.value = value;
+    },
+  };
+}
+
+/** The kernel as a grid of fields: arrows walk, typing replaces, Enter commits, Escape restores, dragging changes. */
+function kernelGrid({ get, change, root }) {
+  const node = el("div", { class: "kl-grid", role: "grid", "aria-label": "The kernel's weights" });
+  let fields = [];
+  let shown = [];
+  let here = [0, 0];
+
+  const field = ([r, c]) => fields[r]?.[c];
+  const write = (value) => formatNumber(value, fields.length > 5 ? 3 : 4);
+  const withWeight = ([r, c], value) => get().map((row, i) => row.map((old, j) => (i === r && j === c ? value : old)));
+  const dirty = ([r, c]) => fields[r][c].input.value !== shown[r][c];
+
+  function restore(place) {
+    const { input, error } = field(place);
+    input.value = shown[place[0]][place[1]];
+    complain(input, error, null);
+  }
+
+  /** Take what was typed. Returns whether there is nothing wrong with it. */
+  function take(place) {
+    const { input, error } = field(place);
+    if (!dirty(place)) return restore(place), true;
+    const { value, error: wrong } = parseNumber(input.value);
+    const refused = wrong ?? change(withWeight(place, value));
+    if (refused) complain(input, error, refused);
+    else restore(place);
+    return !refused;
+  }
+
+  function go(place) {
+    const { input } = field(place);
+    input.focus();
+    input.select();
+  }
+
+  /** A step that suits the size of the weights: 0.1 for weights of 1 to 9; a tenth of it with Shift. */
+  function stepFor(fine) {
+    const most = largest(get().flat()) || 1;
+    const step = 10 ** Math.max(-4, Math.min(4, Math.floor(Math.log10(most) + 1e-9) - 1));
+    return fine ? step / 10 : step;
+  }
+  function onGrid(value, step) {
+    const rounded = Number((Math.round(value / step) * step).toPrecision(12));
+    return Math.max(-LARGEST, Math.min(LARGEST, rounded));
+  }
+
+  function onkeydown(event) {
+    const place = placeOf(event.target);
+    if (!place || event.altKey || event.ctrlKey || event.metaKey) return;
+    const last = fields.length - 1;
+    const [r, c] = place;
+    if (event.key in ARROWS) {
+      const [dr, dc] = ARROWS[event.key];
+      const next = [Math.max(0, Math.min(last, r + dr)), Math.max(0, Math.min(last, c + dc))];
+      if (take(place)) go(next);
+    } else if (event.key === "Home" || event.key === "End") {
+      if (take(place)) go([r, event.key === "Home" ? 0 : last]);
+    } else if (event.key === "PageUp" || event.key === "PageDown") {
+      const step = stepFor(event.shiftKey);
+      restore(place);
+      change(withWeight(place, onGrid(get()[r][c] + (event.key === "PageUp" ? step : -step), step)), `step ${r} ${c}`);
+      field(place).input.select();
+    } else if (event.key === "Enter") {
+      if (take(place)) field(place).input.select();
+    } else if (event.key === "Escape") {
+      restore(place);
+      field(place).input.select();
+    } else return;
+    event.preventDefault();
+  }
+
+  const placeOf = (target) => (target.dataset?.place ? target.dataset.place.split(" ").map(Number) : null);
+
+  let drag = null;
+  node.addEventListener("keydown", onkeydown);
+  node.addEventListener("focusin", (event) => {
+    const place = placeOf(event.target);
+    if (!place) return;
+    field(here)?.input.setAttribute("tabindex", "-1");
+    here = place;
+    event.target.setAttribute("tabindex", "0");
+    if (!dirty(place)) event.target.select();
+  });
+  node.addEventListener("focusout", (event) => {
+    const place = placeOf(event.target);
+    if (place && field(place)?.input === event.target) take(place);
+  });
+  node.addEventListener("mousedown", (event) => {
+    const place = placeOf(event.target);
+    if (!place || event.button !== 0 || dirty(place)) return;
+    event.preventDefault(); // no text selection while dragging
+    go(place);
+  });
+  node.addEventListener("pointerdown", (event) => {
+    const place = placeOf(event.target);
+    if (!place || event.button !== 0) return;
+    drag = { place, id: event.pointerId, x: event.clientX, moved: false, value: get()[place[0]][place[1]], gesture: uniqueId("drag") };
+  });
+  node.addEventListener("pointermove", (event) => {
+    if (!drag || event.pointerId !== drag.id) return;
+    if (!event.buttons) return drop(event);
+    const far = event.clientX - drag.x;
+    if (!drag.moved && Math.abs(far) < PIXELS_PER_STEP) return;
+    const { input } = field(drag.place);
+    if (!drag.moved) {
+      drag.moved = true;
+      drag.coarse = stepFor(false); // the step stays the same while the weights change
+      restore(drag.place);
+      input.setPointerCapture(drag.id);
+      root.classList.add("kl-dragging");
+    }
+    const step = event.shiftKey ? drag.coarse / 10 : drag.coarse;
+    drag.value += (far / PIXELS_PER_STEP) * step;
+    drag.x = event.clientX;
+    change(withWeight(drag.place, onGrid(drag.value, step)), drag.gesture);
+  });
+  const drop = (event) => {
+    if (!drag || event.pointerId !== drag.id) return;
+    drag = null;
+    root.classList.remove("kl-dragging");
+  };
+  for (const name of ["pointerup", "pointercancel"]) node.addEventListener(name, drop);
+
+  function build(size) {
+    const held = node.contains(document.activeElement);
+    here = here.map((at) => Math.min(at, size - 1));
+    root.style.setProperty("--size", size);
+    fields = Array.from({ length: size }, (_, r) =>
+      Array.from({ length: size }, (_, c) => ({
+        input: el("input", {
+          type: "text", autocomplete: "off", spellcheck: "false", "data-place": `${r} ${c}`,
+          "aria-label": `weight, row ${r}, column ${c}`, tabindex: r === here[0] && c === here[1] ? "0" : "-1",
+        }),
+        error: el("p", { id: uniqueId("error"), class: "cw-error kl-error kl-bubble", role: "alert", hidden: true, style: `--column: ${c}` }),
+      })));
+    shown = fields.map((row) => row.map(() => ""));
+    node.replaceChildren(...fields.map((row) =>
+      el("div", { class: "kl-grid-row", role: "row" },
+        ...row.map(({ input, error }) => el("div", { class: "kl-cell", role: "gridcell" }, input, error)))));
+    if (held) go(here);
+  }
+
+  return {
+    node,
+    dirty: () => fields.flat().some(({ input }) => input === document.activeElement) && dirty(here),
+    restore: () => restore(here),
+    /** Forget what was typed and refused, everywhere. */
+    clear: () => fields.forEach((row, r) => row.forEach((_, c) => restore([r, c]))),
+    show(kernel) {
+      if (fields.length !== kernel.length) build(kernel.length);
+      const how = tint(kernel);
+      const changed = kernel.some((row, r) => row.some((weight, c) => shown[r][c] !== "" && shown[r][c] !== write(weight)));
+      kernel.forEach((row, r) => row.forEach((weight, c) => {
+        const { input } = fields[r][c];
+        const untouched = input.value === shown[r][c];
+        shown[r][c] = write(weight);
+        if (untouched || (changed && input !== document.activeElement)) restore([r, c]);
+        Object.assign(input.style, colours(weight, how));
+      }));
+    },
+  };
+}
+
+/** The arithmetic of one output pixel: patch × kernel = products, their sum, the division. */
+function arithmetic() {
+  const title = el("h4");
+  const tables = [numberTable("pixels under the kernel"), numberTable("kernel"), numberTable("products")];
+  const line = el("p", { class: "kl-line" });
+  const term = (sign, table) => el("div", { class: "kl-term" }, el("span", { "aria-hidden": "true" }, sign), table.node);
+  return {
+    node: el("section", { class: "kl-arithmetic" }, title,
+      el("div", { class: "kl-equation" }, tables[0].node, term("×", tables[1]), term("=", tables[2])), line),
+    show({ row, column, patch, kernel, divisor, value, painted }) {
+      const products = patch.map((line, r) => line.map((x, c) => x * kernel[r][c]));
+      const sum = sumOf(products);
+      title.textContent = `How the marked pixel comes about: row ${row}, column ${column}`;
+      tables[0].show(patch, (x) => formatNumber(x, 3), {});
+      tables[1].show(kernel, (x) => signed(x, 4), tint(kernel));
+      tables[2].show(products, (x) => signed(products.length > 5 ? Number(x.toFixed(2)) : x, 3), tint(products));
+      const divided = divisor === 1 ? "" : ` ÷ ${formatNumber(divisor)}`;
+      const count = products.length ** 2;
+      line.replaceChildren(
+        `The ${count === 1 ? "product" : `${count} products sum`} ${count === 1 ? "is" : "to"} `, el("b", {}, signed(sum)),
+        ...(divided ? [", divided by ", el("b", {}, formatNumber(divisor)), ":"] : [":"]), " output ", el("output", {}, signed(value)),
+        painted,
+      );
+      return `Output row ${row}, column ${column}: ${count} products sum to ${signed(sum)}${divided}, output ${signed(value)}.`;
+    },
+  };
+}
+
+/** The same pixel as linear algebra: its column of unfold, its row of the matrix. */
+function matrixView() {
+  const rows = el("tbody");
+  const column = el("table", { class: "kl-column" },
+    el("caption", {}, "unfold column"),
+    el("thead", {}, el("tr", {}, ...["place", "pixel", "weight"].map((text) => el("th", { scope: "col" }, text)))), rows);
+  const canvas = el("canvas", { role: "img" });
+  const here = el("div", { class: "kl-here", "aria-hidden": "true" });
+  const whole = el("div", { class: "kl-matrix" });
+  const about = el("p");
+  const strip = el("div", { class: "kl-strip" });
+  const row = el("section", { class: "kl-matrix-row" }, el("h4", {}, "The same pixel as one row of a matrix"), about, el("div", { class: "kl-beside" }, whole, strip));
+  return {
+    column: el("div", { class: "kl-column-box", tabindex: "0", role: "region", "aria-label": "unfold column" }, column),
+    row,
+    show({ state, picture, weights, size, pixel, patch }) {
+      const side = state.kernel.length;
+      rows.replaceChildren(...patch.flat().map((value, n) => {
+        const cell = el("td", {}, formatNumber(value, 3));
+        Object.assign(cell.style, colours(value));
+        return el("tr", {}, el("td", {}, String(n)), cell, el("td", {}, signed(weights[Math.floor(n / side)][n % side], 3)));
+      }));
+      const { height, width } = picture;
+      const [outHeight, outWidth] = size;
+      const small = Math.max(height, width) <= WRITTEN_OUT;
+      const numbers = `${outHeight * outWidth} × ${height * width}`;
+      whole.hidden = strip.hidden = !small;
+      whole.replaceChildren(...(small ? [canvas, here] : []));
+      if (!small) {
+        about.textContent = `The whole convolution is one ${numbers} matrix: too large to write down. Take an image of at most ${WRITTEN_OUT} × ${WRITTEN_OUT} pixels to see it.`;
+        return;
+      }
+      const matrixRow = (r, c) => {
+        const line = new Float64Array(height * width);
+        weights.forEach((ws, a) => ws.forEach((weight, b) => {
+          const y = source(r * state.stride + a * state.dilation, height, state.padding, state.padding_mode);
+          const x = source(c * state.stride + b * state.dilation, width, state.padding, state.padding_mode);
+          if (x >= 0 && y >= 0) line[y * width + x] += weight;
+        }));
+        return line;
+      };
+      const all = new Float64Array(outHeight * outWidth * height * width);
+      for (let i = 0; i < outHeight * outWidth; i++) {
+        all.set(matrixRow(Math.floor(i / outWidth), i % outWidth), i * height * width);
+      }
+      const limit = largest(all) || 1;
+      const how = { low: -limit, high: limit, signed: true };
+      paint(canvas, all, outHeight * outWidth, height * width, how);
+      const index = pixel[0] * outWidth + pixel[1];
+      const line = matrixRow(...pixel);
+      const used = line.filter((weight) => weight !== 0).length;
+      about.textContent = `Flatten the image into ${height * width} numbers. The whole convolution is a ${numbers} matrix, and row ${index} of it gives this pixel: ${used} numbers that are not 0, ${line.length - used} zeros. It is marked, and written out with a new line after every ${width} numbers.`;
+      canvas.setAttribute("aria-label", `The ${numbers} matrix, mostly zeros; row ${index} is marked.`);
+      here.style.top = `${(100 * index) / (outHeight * outWidth)}%`;
+      here.style.height = `${100 / (outHeight * outWidth)}%`;
+      strip.replaceChildren(...Array.from({ length: height }, (_, r) =>
+        el("span", { class: "kl-run" }, ...[...line.subarray(r * width, (r + 1) * width)].map((weight) => {
+          const cell = el("span", {}, short(weight));
+          Object.assign(cell.style, colours(weight, tint(weights)));
+          return cell;
+        }))));
+    },
+  };
+}
+
+// ---- the widget ---------------------------------------------------------------------------------------------------
+
+function render({ model, el: host }) {
+  const root = mount(host, model, "Kernel lab");
+  root.classList.add("kernel-lab");
+  const save = saver(model);
+  const state = () => Object.fromEntries([...EDITS, "probe"].map((name) => [name, model.get(name)]));
+  const edits = (of) => Object.fromEntries(EDITS.map((name) => [name, of[name]]));
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const presets = model.get("_presets");
+
+  let picture = null;
+  let padded = null; // with the settings it was made from
+  let result = null;
+  let hover = null;
+  let own = false; // true while this view itself changes the model
+  let shown = null; // the settings that are on the screen
+  let gesture = null;
+  const undone = [];
+  const done = [];
+
+  /** Change settings, if they go together: on the screen at once, one step of undo for each `of` in a row. */
+  function change(patch, of = null) {
+    const now = state();
+    const next = { ...now, ...patch };
+    const refused = refusal(next, picture);
+    if (refused) return refused;
+    if (same(edits(next), edits(now))) return null;
+    if (of === null || of !== gesture) done.push(edits(now));
+    gesture = of;
+    undone.length = 0;
+    put(next);
+    return null;
+  }
+
+  function put(next) {
+    const [height, width] = outputSize(next, picture);
+    const probe = [Math.min(next.probe[0], height - 1), Math.min(next.probe[1], width - 1)];
+    own = true;
+    for (const [name, value] of Object.entries({ ...next, probe })) {
+      if (!same(value, model.get(name))) model.set(name, value);
+    }
+    own = false;
+    draw();
+    save();
+  }
+
+  function step(from, to) {
+    if (!from.length) return;
+    const now = state();
+    const next = { ...now, ...from.at(-1) };
+    if (refusal(next, picture)) return;
+    from.pop();
+    to.push(edits(now));
+    gesture = null;
+    grid.clear();
+    fields.forEach((field) => field.restore());
+    put(next);
+  }
+
+  // -- the kernel
+  const preset = choice("Kernel", [["", "your own"], ...presets.map(({ name }) => [name, name])], (name) => {
+    if (!name) return null;
+    const { kernel, divisor, normalise, display } = presets.find((one) => one.name === name);
+    grid.clear();
+    return change({ kernel: kernel.map((row) => [...row]), divisor, normalise, display });
+  });
+  const sizes = Array.from({ length: LARGEST_KERNEL }, (_, i) => [String(i + 1), `${i + 1} × ${i + 1}`]);
+  const size = choice("Size", sizes, (k) => change({ kernel: resized(state().kernel, Number(k)) }));
+  const grid = kernelGrid({ get: () => state().kernel, change: (kernel, of) => change({ kernel }, of), root });
+  const sees = el("p", { class: "kl-sees", role: "status" });
+  const divisor = numberField("Divide the sum by", {
+    parse: parseNumber,
+    write: (value) => formatNumber(value, 6),
+    commit: (value) => {
+      if (value === 0) return "0 cannot divide: type another number.";
+      if (Math.abs(value) < SMALLEST_DIVISOR) return "Too small: a divisor is at least 0.000001 in size.";
+      return change({ divisor: value });
+    },
+  });
+  const normalise = el("input", { type: "checkbox", onchange: () => change({ normalise: normalise.checked }) });
+  const note = el("p", { class: "kl-note", role: "status" });
+
+  // -- the settings
+  const whole = (name) => {
+    const [low, high] = RANGES[name];
+    const label = name[0].toUpperCase() + name.slice(1);
+    return numberField(label, {
+      parse: parseNumber,
+      write: String,
+      step: true,
+      commit: (value) => {
+        if (!Number.isInteger(value) || value < low || value > high) {
+          return `${label} is ${formatNumber(value, 6)}; it must be a whole number from ${low} to ${high}.`;
+        }
+        return change({ [name]: value });
+      },
+    });
+  };
+  const [stride, padding, dilation] = ["stride", "padding", "dilation"].map(whole);
+  const fields = [divisor, stride, padding, dilation];
+  const named = (names) => names.map((name) => [name, name]);
+  const mode = choice("Padding with", named(["zeros", "reflect", "replicate", "circular"]), (value) => change({ padding_mode: value }));
+  const display = choice("Show it", Object.entries(DISPLAYS), (value) => change({ display: value }));
+
+  // -- the buttons
+  const button = (text, onclick, attributes = {}) => el("button", { type: "button", onclick, ...attributes }, text);
+  const undo = button("Undo", () => step(done, undone), { title: "Ctrl+Z" });
+  const redo = button("Redo", () => step(undone, done), { title: "Ctrl+Shift+Z" });
+  const reset = button("Reset", () => {
+    grid.clear();
+    fields.forEach((field) => field.restore());
+    said.textContent = change(edits(model.get("_start"))) ?? "";
+  });
+  const copy = button("Copy as torch", copyCode);
+  const said = el("span", { class: "kl-said", role: "status" });
+  const code = el("textarea", { class: "kl-code", readonly: true, rows: "12", hidden: true, "aria-label": "The same as torch code" });
+
+  async function copyCode() {
+    code.value = torchCode(state(), model.get("_image_code"));
+    try {
+      await navigator.clipboard.writeText(code.value);
+      code.hidden = true;
+      said.textContent = "Copied.";
+    } catch {
+      code.hidden = false;
+      code.focus();
+      code.select();
+      said.textContent = "Press Ctrl+C to copy the selected code.";
+    }
+  }
+
+  // -- the two pictures
+  const before = screen();
+  const after = screen();
+  const beforeSize = el("span", { class: "kl-muted" });
+  const afterSize = el("span", { class: "kl-muted" });
+  const legend = { bar: el("canvas"), low: el("span"), middle: el("span"), high: el("span") };
+  legend.node = el("div", { class: "kl-legend", "aria-hidden": "true" }, legend.bar, el("div", {}, legend.low, legend.middle, legend.high));
+  const spoken = el("p", { class: "cw-hidden", role: "status", "aria-live": "polite" });
+  const help = el("span", { class: "cw-hidden", id: uniqueId("help") }, "Arrow keys choose the pixel whose arithmetic is shown below; with Shift ten pixels at a time.");
+  before.node.setAttribute("role", "img");
+  for (const [name, value] of Object.entries({ role: "application", tabindex: "0", "aria-describedby": help.id, "aria-roledescription": "picture" })) {
+    after.node.setAttribute(name, value);
+  }
+  after.node.classList.add("kl-result");
+
+  const inside = ([r, c]) => [Math.max(0, Math.min(result.height - 1, r)), Math.max(0, Math.min(result.width - 1, c))];
+  function pin(pixel) {
+    const probe = inside(pixel);
+    hover = null;
+    if (!same(probe, model.get("probe"))) {
+      own = true;
+      model.set("probe", probe);
+      own = false;
+      save();
+    }
+    drawProbe();
+  }
+  after.node.addEventListener("pointermove", (event) => {
+    if (event.buttons) return pin(after.at(event));
+    hover = inside(after.at(event));
+    drawProbe();
+  });
+  after.node.addEventListener("pointerleave", () => {
+    hover = null;
+    drawProbe();
+  });
+  after.node.addEventListener("pointerdown", (event) => {
+    if (event.button === 0) pin(after.at(event));
+  });
+  after.node.addEventListener("keydown", (event) => {
+    if (!(event.key in ARROWS) || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const by = event.shiftKey ? 10 : 1;
+    const [r, c] = model.get("probe");
+    pin([r + by * ARROWS[event.key][0], c + by * ARROWS[event.key][1]]);
+  });
+
+  root.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+    const key = event.key.toLowerCase();
+    if (key !== "z" && key !== "y") return;
+    event.preventDefault();
+    const typed = fields.find((field) => field.input === document.activeElement && field.dirty());
+    if (key === "z" && !event.shiftKey && grid.dirty()) grid.restore();
+    else if (key === "z" && !event.shiftKey && typed) typed.restore();
+    else if (key === "z" && !event.shiftKey) step(done, undone);
+    else step(undone, done);
+  });
+
+  const sum = arithmetic();
+  const matrix = matrixView();
+  const beforeColumn = el("figure", { class: "kl-before" }, el("figcaption", {}, el("h4", {}, "Image"), beforeSize), before.node);
+  const afterColumn = el("figure", { class: "kl-after" }, el("figcaption", {}, el("h4", {}, "Result"), afterSize), after.node,
+    legend.node, display.node);
+  const bottom = el("div", { class: "kl-bottom" }, sum.node, matrix.column);
+  root.append(
+    el("div", { class: "kl-bar" }, preset.node, size.node, el("div", { class: "kl-buttons" }, undo, redo, reset, copy, said)),
+    sees,
+    code,
+    el("div", { class: "kl-stage" },
+      beforeColumn,
+      el("div", { class: "kl-kernel" },
+        el("p", { class: "kl-first" }, el("span", { "aria-hidden": "true" }, "↔ "), "Drag a number, or type into it."),
+        grid.node,
+        el("div", { class: "kl-divide" }, divisor.node, el("label", { class: "kl-check" }, normalise, "by the sum of the weights")),
+        note),
+      afterColumn),
+    el("div", { class: "kl-settings" }, stride.node, padding.node, mode.node, dilation.node),
+    bottom, matrix.row, help, spoken,
+  );
+
+  // -- painting
+  function how() {
+    const { display } = state();
+    if (display === "clip") return {};
+    const most = result.most || 1;
+    return display === "signed" ? { low: -most, high: most, signed: true } : { high: most, absolute: true };
+  }
+
+  function draw() {
+    const now = state();
+    if (refusal(now, picture)) return; // between two changes from Python
+    shown = edits(now);
+    const key = [now.padding, now.padding_mode];
+    const fresh = !padded || padded.of !== picture || !same(padded.key, key);
+    if (fresh) padded = { ...pad(picture, ...key), of: picture, key };
+    const by = dividesBy(now);
+    const weights = now.kernel.map((row) => row.map((weight) => weight / by));
+    result = convolve(padded, weights, now, outputSize(now, picture));
+    result.most = now.display === "clip" ? 0 : largest(result.data);
+    result.weights = weights;
+    root.result = result;
+    if (fresh) paint(before.canvas, padded.data, padded.height, padded.width);
+    const paints = how();
+    paint(after.canvas, result.data, result.height, result.width, paints);
+    drawLegend(paints);
+    drawControls(now, by);
+    if (fresh || drawn.height !== result.height || drawn.width !== result.width) fit();
+    else after.write(result.data, result.height, result.width, paints);
+    drawProbe();
+  }
+
+  function drawLegend(paints) {
+    const { low = 0, high = 1, signed: both = false } = paints;
+    const ramp = Float64Array.from({ length: 256 }, (_, i) => low + ((high - low) * i) / 255);
+    paint(legend.bar, ramp, 1, 256, { low, high, signed: both });
+    const clip = state().display === "clip";
+    legend.low.textContent = `${clip ? "≤ " : ""}${signed(low, 3)}`;
+    legend.middle.textContent = both ? "0" : "";
+    legend.high.textContent = `${clip ? "≥ 1" : both ? signed(high, 3) : formatNumber(high, 3)}`;
+  }
+
+  function drawControls(now, by) {
+    const known = presets.find((one) => !now.normalise && one.divisor === now.divisor && same(one.kernel, now.kernel));
+    preset.show(known?.name ?? "");
+    sees.textContent = known?.sees ?? "A kernel of your own. What does it see?";
+    size.show(String(now.kernel.length));
+    grid.show(now.kernel);
+    divisor.show(now.normalise ? by : now.divisor);
+    divisor.input.disabled = now.normalise;
+    normalise.checked = now.normalise;
+    const nothing = now.normalise && Math.abs(sumOf(now.kernel)) < SMALLEST_DIVISOR;
+    note.textContent = nothing ? "The weights sum to 0: there is nothing to divide by, so the sum is divided by 1." : "";
+    stride.show(now.stride);
+    padding.show(now.padding);
+    dilation.show(now.dilation);
+    mode.show(now.padding_mode);
+    display.show(now.display);
+    undo.disabled = !done.length;
+    redo.disabled = !undone.length;
+    beforeSize.textContent = `${padded.height} × ${padded.width}${now.padding ? " padded" : ""}`;
+    afterSize.textContent = `${result.height} × ${result.width}`;
+    before.node.setAttribute("aria-label", `The image, ${beforeSize.textContent} pixels. The patch under the kernel is marked.`);
+    after.node.setAttribute("aria-label", `The result, ${result.height} × ${result.width} pixels, ${DISPLAYS[now.display]}.`);
+    if (said.textContent === "Copied.") said.textContent = "";
+  }
+
+  let drawn = {};
+  /** Give both pictures the largest size that their column has room for; a pixel of the result covers a stride. */
+  function fit() {
+    const room = beforeColumn.clientWidth;
+    if (!room || !result) return;
+    const most = (height, width) => {
+      const zoom = Math.min(room / width, 340 / height, 48);
+      return zoom >= 4 ? Math.floor(zoom) : zoom;
+    };
+    const zoom = most(padded.height, padded.width);
+    before.fit(padded.height, padded.width, zoom);
+    before.rim(padded.height, padded.width, state().padding);
+    before.write(padded.data, padded.height, padded.width, {});
+    after.fit(result.height, result.width, Math.min(zoom * state().stride, most(result.height, result.width)));
+    after.write(result.data, result.height, result.width, how());
+    legend.node.style.width = after.node.style.width;
+    drawn = { height: result.height, width: result.width };
+  }
+
+  let speak = null;
+  function drawProbe() {
+    const now = state();
+    const [row, column] = inside(hover ?? now.probe);
+    const places = now.kernel.map((line, a) => line.map((_, b) => [row * now.stride + a * now.dilation, column * now.stride + b * now.dilation]));
+    const patch = places.map((line) => line.map(([r, c]) => padded.data[r * padded.width + c]));
+    const value = result.data[row * result.width + column];
+    before.frame(places.flat());
+    after.frame([[row, column]]);
+    let painted = ".";
+    if (now.display === "clip" && value < 0) painted = ", painted as 0.";
+    if (now.display === "clip" && value > 1) painted = ", painted as 1.";
+    if (now.display === "absolute" && value < 0) painted = ", painted without its sign.";
+    const text = sum.show({ row, column, patch, kernel: now.kernel, divisor: dividesBy(now), value, painted });
+    const more = model.get("show_matrix");
+    matrix.column.hidden = matrix.row.hidden = !more;
+    if (more) {
+      matrix.show({ state: now, picture, weights: result.weights, size: [result.height, result.width], pixel: [row, column], patch });
+    }
+    clearTimeout(speak);
+    speak = setTimeout(() => (spoken.textContent = text), 500);
+  }
+
+  // -- what comes from Python, or from another view of the same lab
+  const follow = painter(() => {
+    const now = state();
+    if (shown && !refusal(now, picture) && !same(edits(now), shown)) {
+      done.push(shown);
+      undone.length = 0;
+      gesture = null;
+    }
+    draw();
+  });
+  const changed = () => own || follow();
+  const takePicture = () => {
+    const { data, height, width } = model.get("image");
+    picture = { data: floats(data), height, width };
+    done.length = undone.length = 0;
+    shown = null;
+  };
+  const newPicture = () => {
+    takePicture();
+    follow();
+  };
+  const watched = [...EDITS, "probe", "show_matrix"];
+  for (const name of watched) model.on(`change:${name}`, changed);
+  model.on("change:image", newPicture);
+
+  takePicture();
+  draw();
+  const resize = new ResizeObserver(() => {
+    fit();
+    if (result) drawProbe();
+  });
+  resize.observe(beforeColumn);
+  return () => {
+    resize.disconnect();
+    clearTimeout(speak);
+    for (const name of watched) model.off(`change:${name}`, changed);
+    model.off("change:image", newPicture);
+  };
+}
+
+export default { render };

@@ -1,0 +1,420 @@
+"""The kernel lab: drag a kernel's weight over a picture and see the result under the finger."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from traitlets import Bool, Bunch, Dict, Enum, List, TraitError, TraitType, Unicode, default, observe, validate
+
+from ..kernels import KERNELS
+from ..shapes import conv_output_size
+from .base import Widget
+
+Image = Tensor | Sequence
+Grid = Tensor | Sequence[Sequence[float]] | str
+
+LARGEST_SIDE = 512  # of the image, pixels
+LARGEST_KERNEL = 7
+LARGEST_WEIGHT = 1e6
+SMALLEST_DIVISOR = 1e-6
+WRITTEN_OUT = 12  # images up to this side are small enough to write every number of them
+GREY = (0.299, 0.587, 0.114)
+
+# What a learner turns: all that undo, reset and the browser deal with.
+SETTINGS = ("kernel", "divisor", "normalise", "stride", "padding", "padding_mode", "dilation", "display", "probe")
+GEOMETRY = ("image", "kernel", "stride", "padding", "padding_mode", "dilation")
+
+
+class Picture(TraitType):
+    """A grey image, kept as a tensor (1, H, W), float32 in [0, 1]."""
+
+    def validate(self, lab: KernelLab, value: object) -> Tensor:
+        x = _numbers(self.name, value)
+        shape = tuple(x.shape)
+        if x.ndim == 2:
+            x = x[None]
+        if x.ndim != 3 or x.shape[0] not in (1, 3):
+            raise TraitError(f"image has shape {shape}; it must be (H, W), (1, H, W) or (3, H, W).")
+        if not all(1 <= side <= LARGEST_SIDE for side in x.shape[1:]):
+            raise TraitError(f"image has shape {shape}; each side must have 1 to {LARGEST_SIDE} pixels.")
+        if not bool(((x >= 0) & (x <= 1)).all()):
+            low, high = float(x.min()), float(x.max())
+            raise TraitError(
+                f"image holds values from {low:g} to {high:g}; they must lie in [0, 1] (divide bytes by 255)."
+            )
+        x = x.float()
+        if x.shape[0] == 3:
+            x = (x * torch.tensor(GREY).view(3, 1, 1)).sum(0, keepdim=True).clamp(0, 1)
+        return x.contiguous()
+
+    def set(self, lab: KernelLab, value: object) -> None:
+        if value is None:
+            raise TraitError("image is None; give a tensor (H, W), (1, H, W) or (3, H, W).")
+        super().set(lab, value)
+
+
+class KernelGrid(TraitType):
+    """A square grid of weights, kept as rows of floats. A name sets what belongs to the named kernel."""
+
+    def validate(self, lab: KernelLab, value: object) -> tuple[tuple[float, ...], ...]:
+        x = _numbers(self.name, value)
+        if x.ndim != 2 or x.shape[0] != x.shape[1] or not 1 <= x.shape[0] <= LARGEST_KERNEL:
+            raise TraitError(
+                f"kernel has shape {tuple(x.shape)}; it must be square, 1 × 1 to {LARGEST_KERNEL} × {LARGEST_KERNEL}."
+            )
+        if not bool((x.abs() <= LARGEST_WEIGHT).all()):
+            worst = float(x.flatten()[x.abs().nan_to_num(math.inf).argmax()])
+            raise TraitError(f"kernel holds the weight {worst:g}; weights must lie between −1e6 and 1e6.")
+        return tuple(tuple(row) for row in x.double().tolist())
+
+    def set(self, lab: KernelLab, value: object) -> None:
+        if isinstance(value, str):
+            lab.set(**_named(value))
+        else:
+            super().set(lab, value)
+
+
+class Whole(TraitType):
+    """A whole number from `low` to `high`."""
+
+    def __init__(self, default_value: int, low: int, high: int) -> None:
+        super().__init__(default_value)
+        self.low, self.high = low, high
+
+    def validate(self, lab: KernelLab, value: object) -> int:
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or not self.low <= value <= self.high:
+            raise TraitError(
+                f"{self.name} is {_short(value)}; it must be a whole number from {self.low} to {self.high}."
+            )
+        return int(value)
+
+
+class Divisor(TraitType):
+    """A number to divide by."""
+
+    def validate(self, lab: KernelLab, value: object) -> float:
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        if not number or not SMALLEST_DIVISOR <= abs(value) <= LARGEST_WEIGHT:
+            raise TraitError(f"divisor is {_short(value)}; it must be a number other than 0, from 1e-6 to 1e6 in size.")
+        return float(value)
+
+
+class YesNo(Bool):
+    def validate(self, lab: KernelLab, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise TraitError(f"{self.name} is {_short(value)}; it must be True or False.")
+        return value
+
+
+class Choice(Enum):
+    def validate(self, lab: KernelLab, value: object) -> str:
+        if not isinstance(value, str) or value not in self.values:
+            raise TraitError(f"{self.name} is {_short(value)}; it must be one of {', '.join(self.values)}.")
+        return value
+
+
+class Pixel(TraitType):
+    """The row and the column of one output pixel, counted from 0."""
+
+    def validate(self, lab: KernelLab, value: object) -> tuple[int, int]:
+        pair = isinstance(value, tuple | list) and len(value) == 2
+        if not pair or not all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 0 for n in value):
+            raise TraitError(f"probe is {_short(value)}; it must be (row, column), two whole numbers counted from 0.")
+        return int(value[0]), int(value[1])
+
+
+class KernelLab(Widget):
+    """Slide one kernel over one grey picture; every setting can be turned here and in the browser.
+
+    A value that is refused raises traitlets.TraitError and leaves everything as it was. `set` changes several
+    settings at once, all or none.
+
+    Args:
+        image: (H, W), (1, H, W) or (3, H, W), float in [0, 1], 1 to 512 pixels a side; colours turn grey. The
+            built-in photograph when not given.
+        kernel: a square grid of weights, 1×1 to 7×7, within ±1e6; or the name of one in `helpers.kernels.KERNELS`,
+            which brings its divisor and a display along.
+        divisor: what the sum of the products is divided by, not 0.
+        normalise: divide by the sum of the weights instead (by 1 when they sum to 0).
+        stride, padding, dilation: as in torch.nn.functional.conv2d, whole numbers, at most 64.
+        padding_mode: "zeros", "reflect", "replicate" or "circular".
+        display: "clip" paints 0 to 1 from black to white, "absolute" the size of each number, "signed" blue, white
+            and red with white for 0. When not given: signed for a kernel that sums to 0, else clip.
+        probe: (row, column) of the output pixel whose arithmetic is shown; the middle when not given.
+        show_matrix: show this pixel's unfold column and matrix row too.
+    """
+
+    image = Picture().tag(
+        sync=True,
+        to_json=lambda x, _: {"height": x.shape[1], "width": x.shape[2], "data": memoryview(x.numpy()).cast("B")},
+    )
+    kernel = KernelGrid(((1.0,),)).tag(sync=True)
+    divisor = Divisor(1.0).tag(sync=True)
+    normalise = YesNo(False).tag(sync=True)
+    stride = Whole(1, 1, 64).tag(sync=True)
+    padding = Whole(0, 0, 64).tag(sync=True)
+    padding_mode = Choice(("zeros", "reflect", "replicate", "circular"), "zeros").tag(sync=True)
+    dilation = Whole(1, 1, 64).tag(sync=True)
+    display = Choice(("clip", "absolute", "signed"), "clip").tag(sync=True)
+    probe = Pixel((0, 0)).tag(sync=True)
+    show_matrix = YesNo(False).tag(sync=True)
+    _presets = List().tag(sync=True)
+    _start = Dict().tag(sync=True)
+    _image_code = Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        image: Image | None = None,
+        kernel: Grid = "sobel x",
+        *,
+        divisor: float | None = None,
+        normalise: bool = False,
+        stride: int = 1,
+        padding: int = 0,
+        padding_mode: str = "zeros",
+        dilation: int = 1,
+        display: str | None = None,
+        probe: tuple[int, int] | None = None,
+        show_matrix: bool = False,
+    ) -> None:
+        state = _named(kernel) if isinstance(kernel, str) else {"kernel": kernel}
+        given = {"divisor": divisor, "display": display, "probe": probe}
+        state |= {name: value for name, value in given.items() if value is not None}
+        super().__init__(
+            **{"image": _photograph() if image is None else image, "normalise": normalise, "stride": stride}
+            | {"padding": padding, "padding_mode": padding_mode, "dilation": dilation, "show_matrix": show_matrix}
+            | state
+        )
+        with self.hold_sync():
+            if display is None:
+                self.display = _display(self.kernel)
+            if probe is None:
+                height, width = self._output_size()
+                self.probe = (height // 2, width // 2)
+            self._image_code = PHOTOGRAPH_CODE if image is None else _image_code(self.image)
+            self._start = {name: getattr(self, name) for name in SETTINGS if name != "probe"}
+
+    def set(self, **state: object) -> None:
+        """Change several settings at once: all of them or, when one is refused, none.
+
+        Raises:
+            TraitError: a name or a value is refused; one sentence says which and why.
+        """
+        unknown = sorted(set(state) - {*SETTINGS, "image", "show_matrix"})
+        if unknown:
+            raise TraitError(f"there is no setting {unknown[0]!r}; there are {', '.join(('image', *SETTINGS))}.")
+        if isinstance(state.get("kernel"), str):
+            state = _named(state["kernel"]) | {name: value for name, value in state.items() if name != "kernel"}
+        with self.hold_sync(), self.hold_trait_notifications():
+            for name, value in state.items():
+                setattr(self, name, value)
+
+    def reset(self) -> None:
+        """Go back to the settings that the lab was made with."""
+        self.set(**self._start)
+
+    @property
+    def divides_by(self) -> float:
+        """What the sum of the products is divided by: the divisor or, with normalise, the sum of the weights."""
+        if not self.normalise:
+            return self.divisor
+        total = sum(weight for row in self.kernel for weight in row)
+        return total if abs(total) >= SMALLEST_DIVISOR else 1.0
+
+    @property
+    def weight(self) -> Tensor:
+        """The weights after the division, as conv2d takes them: (1, 1, k, k), float32."""
+        return (torch.tensor(self.kernel, dtype=torch.float64) / self.divides_by).float()[None, None]
+
+    @property
+    def padded(self) -> Tensor:
+        """The image with its padding: (1, H + 2·padding, W + 2·padding), float32."""
+        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+        return F.pad(self.image, (self.padding,) * 4, mode=mode)
+
+    @property
+    def output(self) -> Tensor:
+        """torch's answer to the present state: (1, H_out, W_out), float32."""
+        return F.conv2d(self.padded, self.weight, stride=self.stride, dilation=self.dilation)
+
+    @property
+    def patch(self) -> Tensor:
+        """The pixels under the kernel when it computes the output pixel `probe`: (k, k), float32."""
+        size, (row, column) = len(self.kernel), self.probe
+        reach = self.dilation * (size - 1) + 1
+        top, left = row * self.stride, column * self.stride
+        return self.padded[0, top : top + reach : self.dilation, left : left + reach : self.dilation]
+
+    @property
+    def products(self) -> Tensor:
+        """Patch times weights, not divided yet: (k, k), float32. Their sum / divides_by is the output pixel."""
+        return self.patch * torch.tensor(self.kernel)
+
+    def torch_code(self) -> str:
+        """Return the present state as torch code that sets `output`.
+
+        A small image is written out and the built-in photograph is loaded; any other must be there as `image`.
+        """
+        rows = "".join(f"    [{', '.join(map(repr, row))}],\n" for row in self.kernel)
+        size = len(self.kernel)
+        divided = "" if self.divides_by == 1 else f" / {self.divides_by!r}"
+        source, pad, settings = "image", "", {"stride": (self.stride, 1), "dilation": (self.dilation, 1)}
+        if self.padding and self.padding_mode == "zeros":
+            settings["padding"] = (self.padding, 0)
+        elif self.padding:
+            source, pad = "padded", f'padded = F.pad(image, {(self.padding,) * 4}, mode="{self.padding_mode}")\n'
+        arguments = "".join(f", {name}={value}" for name, (value, usual) in settings.items() if value != usual)
+        return (
+            f"import torch\nimport torch.nn.functional as F\n\n{self._image_code}\n"
+            f"weight = torch.tensor([\n{rows}]).view(1, 1, {size}, {size}){divided}\n"
+            f"{pad}output = F.conv2d({source}, weight{arguments})\n"
+        )
+
+    def still(self) -> tuple[bytes, str]:
+        """Return a picture of the image, the kernel and the result, and its alt text."""
+        from .. import plots
+
+        size, (height, width), output = len(self.kernel), self.image.shape[1:], self.output[0]
+        divided = "" if self.divides_by == 1 else f", divided by {self.divides_by:.4g}"
+        left, middle, right = plots.axes(3)
+        plots.image(self.image, left, title=f"image, {height} × {width}")
+        top, start = (at * self.stride - self.padding for at in self.probe)
+        reach = self.dilation * (size - 1) + 1
+        if top >= 0 and start >= 0 and top + reach <= height and start + reach <= width:
+            plots.mark(left, top, start, reach, reach)
+        plots.kernel(torch.tensor(self.kernel), middle, title=f"kernel{divided}")
+        title = f"result, {output.shape[0]} × {output.shape[1]}"
+        if self.display == "signed":
+            plots.signed(output, right, title=title)
+        else:
+            shown = output.abs() / output.abs().max().clamp(min=1e-12) if self.display == "absolute" else output
+            plots.image(shown, right, title=title)
+        plots.mark(right, *self.probe, 1, 1)
+        rows = "; ".join(" ".join(f"{weight:.4g}".replace("-", "−") for weight in row) for row in self.kernel)
+        alt = (
+            f"Kernel lab: an image of {height} × {width} pixels, the {size} × {size} kernel {rows}{divided}, and the "
+            f"{output.shape[0]} × {output.shape[1]} result ({self.display}). Stride {self.stride}, padding "
+            f"{self.padding} ({self.padding_mode}), dilation {self.dilation}."
+        )
+        return plots.to_png(left.figure), alt
+
+    @default("_presets")
+    def _list_presets(self) -> list[dict]:
+        return [_named(name) | {"name": name, "sees": kernel.sees} for name, kernel in KERNELS.items()]
+
+    @validate(*GEOMETRY)
+    def _fits(self, proposal: Bunch) -> object:
+        self._output_size(**{proposal.trait.name: proposal.value})
+        return proposal.value
+
+    @validate("probe")
+    def _inside(self, proposal: Bunch) -> tuple[int, int]:
+        height, width = self._output_size()
+        row, column = proposal.value
+        if row >= height or column >= width:
+            raise TraitError(
+                f"probe is {proposal.value}; the output has {height} × {width} pixels, counted from (0, 0)."
+            )
+        return proposal.value
+
+    @observe(*GEOMETRY)
+    def _keep_probe_inside(self, _: Bunch) -> None:
+        height, width = self._output_size()
+        self.probe = (min(self.probe[0], height - 1), min(self.probe[1], width - 1))
+
+    @observe("image")
+    def _write_image_code(self, _: Bunch) -> None:
+        self._image_code = _image_code(self.image)
+
+    def _output_size(self, **changed: object) -> tuple[int, int]:
+        """Return the output's height and width, or raise TraitError when the settings do not go together."""
+        state = Bunch({name: getattr(self, name) for name in GEOMETRY} | changed)
+        sides, padding, size = state.image.shape[1:], state.padding, len(state.kernel)
+        shorter = min(sides)
+        if state.padding_mode == "reflect" and padding >= shorter:
+            raise TraitError(
+                f"padding is {padding}; reflect needs less than the image's shorter side, {shorter} pixels."
+            )
+        if state.padding_mode == "circular" and padding > shorter:
+            raise TraitError(
+                f"padding is {padding}; circular needs at most the image's shorter side, {shorter} pixels."
+            )
+        if state.stride > shorter + 2 * padding:
+            raise TraitError(
+                f"stride is {state.stride}; the padded image has {shorter + 2 * padding} pixels on its shorter side, "
+                "so a stride can be that at most."
+            )
+        try:
+            height, width = (
+                conv_output_size(side, size, stride=state.stride, padding=padding, dilation=state.dilation)
+                for side in sides
+            )
+        except ValueError as error:
+            raise TraitError(f"{error}.") from None
+        return height, width
+
+
+def _numbers(name: str, value: object) -> Tensor:
+    """Return `value` as a tensor of finite real numbers on the CPU."""
+    try:
+        x = torch.as_tensor(value).detach().cpu()
+        if not isinstance(value, Tensor) and x.dtype != torch.bool:
+            x = torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        x = None
+    if x is None or x.dtype == torch.bool or x.is_complex() or x.layout != torch.strided:
+        raise TraitError(f"{name} is {_short(value)}; it must be a tensor or a grid of numbers.")
+    if x.numel() == 0:
+        raise TraitError(f"{name} has shape {tuple(x.shape)}; it must hold at least one number.")
+    if not bool(torch.isfinite(x).all()):
+        raise TraitError(f"{name} holds nan or an infinite number; all its numbers must be finite.")
+    return x if x.is_floating_point() else x.double()
+
+
+def _short(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _named(name: str) -> dict[str, object]:
+    """Return the settings that belong to a named kernel."""
+    if name not in KERNELS:
+        raise TraitError(f"kernel is {name!r}; it must be a grid of numbers or one of {', '.join(KERNELS)}.")
+    grid = KERNELS[name].grid
+    return {
+        "kernel": tuple(tuple(map(float, row)) for row in grid),
+        "divisor": float(KERNELS[name].divisor),
+        "normalise": False,
+        "display": _display(grid),
+    }
+
+
+def _display(grid: Sequence[Sequence[float]]) -> str:
+    """Return the display that suits a kernel: one that sums to 0 is silent on flat areas and has two signs."""
+    weights = [weight for row in grid for weight in row]
+    return "signed" if any(weights) and abs(sum(weights)) < SMALLEST_DIVISOR else "clip"
+
+
+PHOTOGRAPH_SIDE = 128
+PHOTOGRAPH_CODE = f"from helpers import data\n\nimage = data.photograph({PHOTOGRAPH_SIDE}, grey=True)"
+
+
+def _photograph() -> Tensor:
+    from .. import data
+
+    return data.photograph(PHOTOGRAPH_SIDE, grey=True)
+
+
+def _image_code(image: Tensor) -> str:
+    """Return the lines of code that bring an image."""
+    _, height, width = image.shape
+    if max(height, width) > WRITTEN_OUT:
+        return f"# image: a float tensor (1, {height}, {width}) with values in [0, 1]"
+    rows = "".join(f"    [{', '.join(f'{value:.9g}' for value in row)}],\n" for row in image[0].tolist())
+    return f"image = torch.tensor([[\n{rows}]], dtype=torch.float32)"

@@ -1,0 +1,31 @@
+// Shared by the panels of notebook 00, whose buttons ask Python to do something.
+
+const SILENCE = "Python does not answer. Run this cell again.";
+
+/**
+ * Send a request to Python. `answered` gets its answer; `silent` is called if none has come after four seconds, and
+ * at once where the Jupyter kernel is known to be gone. Returns a function that stops waiting.
+ */
+function ask(model, request, { answered, silent } = {}) {
+  const hear = (answer) => {
+    if (answer?.done !== request.do) return;
+    stop();
+    answered?.(answer);
+  };
+  const stop = () => {
+    clearTimeout(timer);
+    model.off("msg:custom", hear);
+  };
+  const giveUp = () => {
+    stop();
+    silent?.();
+  };
+  const timer = setTimeout(giveUp, 4000);
+  model.on("msg:custom", hear);
+  try {
+    model.send(request);
+  } catch {
+    giveUp();
+  }
+  return stop;
+}

@@ -1,0 +1,43 @@
+"""What the panels of notebook 00 share: their buttons ask Python, and every request is answered."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import traitlets as t
+
+from .base import HERE, Widget, join
+
+
+class Panel(Widget):
+    """A widget whose buttons ask Python to do something.
+
+    A request {"do": "name", …} from the browser calls the method `_do_name(request)`; what it returns, a dict or None,
+    goes back as the answer. What it raises becomes a sentence in `message`, never a traceback.
+    """
+
+    message = t.Unicode("").tag(sync=True)  # the last sentence for the learner
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        stem = Path(sys.modules[cls.__module__].__file__).with_suffix("")
+        for name, suffix in (("_esm", ".js"), ("_css", ".css")):
+            if isinstance(vars(cls).get(name), str):
+                paths = [HERE / "shared", HERE / "panel", stem]
+                setattr(cls, name, join(*(path.with_suffix(suffix) for path in paths)))
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.on_msg(self._receive)
+
+    def _receive(self, _widget: Widget, request: object, _buffers: list) -> None:
+        name = request.get("do") if isinstance(request, dict) else None
+        action = getattr(self, f"_do_{name}", None) if isinstance(name, str) else None
+        if action is None:
+            return
+        try:
+            answer = action(request) or {}
+        except (t.TraitError, ValueError, OSError) as error:
+            self.message, answer = str(error), {}
+        self.send({"done": name, **answer})

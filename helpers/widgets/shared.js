@@ -1,0 +1,169 @@
+// Shared by every widget: joined in front of the widget's own module (see base.py). No exports here.
+
+/** Make an element: el("button", {type: "button", onclick: f}, "text", child). */
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "class") node.className = value;
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** A name that no other element on the page has, for aria-labelledby, label for= and the like. */
+function uniqueId(prefix) {
+  uniqueId.count = (uniqueId.count ?? 0) + 1;
+  return `${prefix}-${Math.random().toString(36).slice(2, 8)}-${uniqueId.count}`;
+}
+
+/**
+ * Make the widget's root inside `host`. Keys pressed in it stay in it, stills of the same cell are hidden, and a
+ * sentence appears once the Jupyter kernel behind the model is gone: JupyterLab says so by "comm_live_update".
+ */
+function mount(host, model, label) {
+  const root = el("div", { class: "cw", role: "group", "aria-label": label, "data-lm-suppress-shortcuts": "true" });
+  for (const event of ["keydown", "keyup", "keypress"]) root.addEventListener(event, (e) => e.stopPropagation());
+  const notice = el("p", { class: "cw-notice", role: "status", hidden: true });
+  model.on("comm_live_update", () => {
+    notice.textContent =
+      "The Jupyter kernel behind this widget has stopped. You can go on here; run the cell again so that Python follows.";
+    notice.hidden = false;
+  });
+  root.append(notice);
+  host.append(root);
+  requestAnimationFrame(() => {
+    const area = host.closest(".jp-OutputArea, .cell_container") ?? document;
+    for (const still of area.querySelectorAll(".cw-still")) {
+      (still.closest(".jp-OutputArea-child") ?? still).style.display = "none";
+    }
+  });
+  return root;
+}
+
+/** Call `draw` before the next paint, once, however often it is asked for. */
+function painter(draw) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      draw();
+    });
+  };
+}
+
+/** Send what was set to Python, at most every `wait` milliseconds, and the last state always. */
+function saver(model, wait = 100) {
+  let timer = null;
+  return () => {
+    if (timer !== null) return;
+    timer = setTimeout(() => {
+      timer = null;
+      model.save_changes();
+    }, wait);
+  };
+}
+
+const LARGEST = 1e6;
+
+/**
+ * Read a number as people write it: "1/9", "-1", "−1", "0,5", "2e-3".
+ * Returns {value} or {error}, a sentence that says what is wrong.
+ */
+function parseNumber(text, largest = LARGEST) {
+  const written = String(text).trim();
+  if (/^[+\-−–]?[1-9]\d{0,2},\d{3}$/.test(written)) {
+    return { error: `"${written}" can be read in two ways: write ${written.replace(",", ".")} or ${written.replace(",", "")}.` };
+  }
+  const plain = written.replace(/[−–]/g, "-").replace(",", ".");
+  if (plain === "") return { error: "Empty: type a number, for example 0.5, −1 or 1/9." };
+  const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+  const parts = plain.split("/").map((part) => part.trim());
+  if (parts.length > 2 || !parts.every((part) => number.test(part))) {
+    return { error: `"${written}" is not a number: type for example 0.5, −1 or 1/9.` };
+  }
+  if (parts.length === 2 && Number(parts[1]) === 0) return { error: `"${written}" divides by zero.` };
+  const value = parts.length === 2 ? Number(parts[0]) / Number(parts[1]) : Number(parts[0]);
+  if (!(Math.abs(value) <= largest)) {
+    const most = largest.toLocaleString("en");
+    return { error: `"${written}" is too large: it must lie between −${most} and ${most}.` };
+  }
+  return { value };
+}
+
+/** Write a number for people: at most `digits` digits, a real minus sign. */
+function formatNumber(value, digits = 4) {
+  if (!Number.isFinite(value)) return String(value);
+  const text = String(Number(value.toPrecision(digits)));
+  return (text === "-0" ? "0" : text).replace("-", "−");
+}
+
+// ColorBrewer's RdBu in eleven steps, from negative (blue) over zero (white) to positive (red); safe for colour-blind eyes.
+const SIGNED_STOPS = [
+  [5, 48, 97], [33, 102, 172], [67, 147, 195], [146, 197, 222], [209, 229, 240], [247, 247, 247],
+  [253, 219, 199], [244, 165, 130], [214, 96, 77], [178, 24, 43], [103, 0, 31],
+];
+
+const SIGNED = (() => {
+  const table = new Uint8ClampedArray(3 * 256);
+  for (let i = 0; i < 256; i++) {
+    const at = (i / 255) * (SIGNED_STOPS.length - 1);
+    const low = Math.min(Math.floor(at), SIGNED_STOPS.length - 2);
+    for (let c = 0; c < 3; c++) {
+      table[3 * i + c] = SIGNED_STOPS[low][c] + (at - low) * (SIGNED_STOPS[low + 1][c] - SIGNED_STOPS[low][c]);
+    }
+  }
+  return table;
+})();
+
+// The colours as 32-bit words, the way an image's bytes lie in memory.
+const pixelWord = (red, green, blue) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+const WORDS = {
+  grey: Uint32Array.from({ length: 256 }, (_, i) => pixelWord(i, i, i)),
+  signed: Uint32Array.from({ length: 256 }, (_, i) => pixelWord(SIGNED[3 * i], SIGNED[3 * i + 1], SIGNED[3 * i + 2])),
+};
+const PAINTED = new WeakMap();
+
+/**
+ * Paint `data` (height × width, row by row) pixel for pixel: grey from `low` to `high`, or signed with zero in the
+ * middle; `absolute` paints each number without its sign.
+ */
+function paint(canvas, data, height, width, { low = 0, high = 1, signed = false, absolute = false } = {}) {
+  if (canvas.width !== width || canvas.height !== height) {
+    Object.assign(canvas, { width, height });
+    PAINTED.delete(canvas);
+  }
+  const context = canvas.getContext("2d");
+  if (!PAINTED.has(canvas)) {
+    const image = context.createImageData(width, height);
+    PAINTED.set(canvas, { image, pixels: new Uint32Array(image.data.buffer) });
+  }
+  const { image, pixels } = PAINTED.get(canvas);
+  const words = signed ? WORDS.signed : WORDS.grey;
+  const scale = 255 / (high - low || 1);
+  for (let i = 0; i < pixels.length; i++) {
+    const value = absolute ? Math.abs(data[i]) : data[i];
+    const level = (value - low) * scale + 0.5;
+    pixels[i] = words[level > 255 ? 255 : level > 0 ? level | 0 : 0];
+  }
+  context.putImageData(image, 0, 0);
+}
+
+/** The colour that `paint` gives a number, and black or white, whichever can be read on it: {background, color}. */
+function colours(value, { low = 0, high = 1, signed = false } = {}) {
+  const level = Math.max(0, Math.min(255, Math.round(((value - low) * 255) / (high - low || 1))));
+  const rgb = signed ? [...SIGNED.subarray(3 * level, 3 * level + 3)] : [level, level, level];
+  const linear = rgb.map((c) => (c <= 10 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+  const light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  return { background: `rgb(${rgb.join(" ")})`, color: light > 0.179 ? "#000" : "#fff" };
+}
+
+/** Read a trait of float32 bytes (a DataView or an ArrayBuffer) as numbers. */
+function floats(bytes) {
+  if (bytes instanceof ArrayBuffer) return new Float32Array(bytes);
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+}

@@ -1,0 +1,187 @@
+# %% [markdown]
+# # 0 · Start here
+#
+# **How does this workbook work, and is everything there?**
+#
+# You will be able to
+#
+# - edit a kernel with your own hands and see what it does to a photograph;
+# - work in the rhythm of the series: predict, play, prove, practise;
+# - tell what your set-up has, what data you have, and how far you have come.
+#
+# Time: about 15 minutes. Know first: a little Python. Run a cell with Shift + Enter.
+
+# %%
+import torch
+import torch.nn.functional as F
+
+from helpers import exercises as ex
+from helpers import plots
+from helpers.data import load, photograph
+from helpers.train import pick_device, seconds, seed_everything
+from helpers.widgets import DataPanel, KernelLab, Prediction, SeriesMap, SetupCheck
+
+# %% tags=["parameters"]
+device: str = "auto"  # "auto", "cpu" or "cuda": where the larger computations run
+data: str = "built-in"  # "built-in" or "real": a photograph and a drawn airplane, or one from CIFAR-10
+data_root: str = "../data"  # the folder that holds the real data
+seed: int = 0  # the same seed gives the same numbers
+
+# %%
+seed_everything(seed)
+device = pick_device(device)
+photo = photograph(128, grey=True)[0]  # (128, 128)
+
+# %% [markdown]
+# ## Your first minute
+#
+# The nine numbers in the middle are a **kernel**. It slides over the photograph. At each place it multiplies nine
+# pixels by its nine numbers and adds the products: one pixel of the result.
+#
+# **Drag a number** to the left or to the right, or type into it. Then choose other kernels from the list.
+
+# %%
+lab = KernelLab(photo, kernel=[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], display="signed")
+lab
+
+# %% [markdown]
+# Can you make the picture darker? Sharper? Empty? There is nothing that you can break: *Reset* brings all of it back.
+
+# %% [markdown]
+# ## How you work here
+#
+# Each notebook asks one question, and each step has the same four beats.
+#
+# ### Predict
+#
+# You commit a guess before you see the answer. A wrong guess is worth more than no guess: you get the reason why.
+
+# %%
+Prediction(
+    "A kernel has a 1 in the middle of its right column, and zeros elsewhere. What does it do to the picture?",
+    choices=[
+        ("Nothing", "Nothing changes when the 1 stands in the very middle."),
+        ("It moves the picture to the left", "Each pixel of the result is its right neighbour in the picture."),
+        (
+            "It moves the picture to the right",
+            "The 1 stands on the right, but it fetches. The picture moves to the left.",
+        ),
+        ("It makes the picture darker", "The weights add up to 1, so the brightness stays as it is."),
+    ],
+    answer=1,
+    explanation="Each pixel of the result takes the value of its right neighbour. So the picture moves to the left.",
+)
+
+# %% [markdown]
+# ### Play
+#
+# Set that kernel in the lab above, or let Python set it. A widget can be driven from both sides.
+
+# %%
+lab.kernel = [[0, 0, 0], [0, 0, 1], [0, 0, 0]]
+
+# %% [markdown]
+# ### Prove
+#
+# No picture is proof. A few lines of torch are, and `assert` stops you when a claim is wrong.
+
+# %%
+fetch_right = torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 0]])
+moved = F.conv2d(photo[None, None], fetch_right[None, None])[0, 0]  # (126, 126): the rim is lost
+
+assert torch.equal(moved, photo[1:-1, 2:])  # each pixel is its right neighbour
+assert torch.allclose(moved, lab.output.squeeze(), atol=1e-6)  # and the lab agrees
+
+# %%
+eye_rows, eye_columns = slice(40, 56), slice(44, 64)  # 16 × 20 pixels, so that one pixel is easy to see
+ax = plots.axes(2, size=2.2, wide=1.2)
+plots.image(photo[1:-1, 1:-1][eye_rows, eye_columns], ax[0], title="a part of the picture")
+plots.image(moved[eye_rows, eye_columns], ax[1], title="the same part of the result")
+plots.show(ax, "The same few grey pixels of the photograph twice; in the second all lie one pixel further to the left.")
+
+# %% [markdown]
+# ### Practise
+#
+# Replace the dots, run the cell, then run the check below it. The check tells you *what* is wrong.
+# You get three hints when you ask for them, and the solution once you have tried.
+
+# %% tags=["exercise:start_here.shift_left_kernel"]
+
+# %% [markdown]
+# ## Is your machine ready?
+#
+# This looks at what is installed, at the memory, at the device, and whether widgets answer in this browser.
+
+# %%
+SetupCheck()
+
+# %% [markdown]
+# ## The data
+#
+# Everything in the series runs on built-in data: drawn birds and airplanes, slashes, small handwritten digits, a photograph.
+# They need no network. The real CIFAR-10 and MNIST can be fetched here, once, if you want to see the real figures.
+# Nothing is fetched unless you press a button.
+
+# %%
+DataPanel(root=data_root)
+
+# %%
+images, labels = load("birds-airplanes", source=data, root=data_root)
+assert images.shape[1:] == (3, 32, 32) and images.dtype == torch.float32
+assert 0 <= images.min() and images.max() <= 1
+
+ax = plots.axes(6, size=1.4)
+for axis, label in zip(ax, [0, 1, 0, 1, 0, 1], strict=True):
+    nth = (labels == label).nonzero()[len(ax) // 2 + ax.index(axis), 0]
+    plots.image(images[nth], axis, title=["airplane", "bird"][label])
+plots.show(ax, "Six small colour pictures of 32 × 32 pixels, by turns an airplane and a bird.")
+
+# %% [markdown]
+# ## The series, and how far you are
+#
+# What you pass is kept in one small file on this machine. Nothing leaves it. You can save a copy and load it elsewhere.
+
+# %%
+SeriesMap()
+
+# %% [markdown]
+# ## Myth check
+#
+# **Myth.** *"You need a graphics card to learn this."*
+#
+# Here is a small convolutional network on your processor. It learns from 64 pictures, one step.
+
+# %%
+net = torch.nn.Sequential(
+    torch.nn.Conv2d(3, 16, 3, padding=1),
+    torch.nn.ReLU(),
+    torch.nn.AdaptiveAvgPool2d(1),
+    torch.nn.Flatten(),
+    torch.nn.Linear(16, 2),
+)
+
+
+def one_step():
+    F.cross_entropy(net(images[:64]), labels[:64]).backward()
+
+
+step = seconds(one_step)
+assert step < 1, f"one step took {step:.1f} s"
+print("One training step on 64 pictures takes less than a second on this processor.")
+
+# %% [markdown]
+# True is: each notebook of this series runs on two processor cores, most in well under a minute. A graphics card matters once
+# networks and data are large. Notebook 10 shows from which size on, on your machine.
+
+# %% [markdown]
+# ## You saw
+#
+# - A kernel is nine numbers that you can hold in your hand. You edited one and saw its effect at once.
+# - Predict, play, prove, practise: you did each of them once.
+# - Your set-up, your data, your progress: each has its place, here in this notebook.
+#
+# **Next:** [4 · Convolution by hand](04_convolution_by_hand.ipynb), the first notebook that is ready. The map above shows all eleven.
+#
+# **Sources.** The photograph shows Grace Hopper; it is a work of the U.S. government in the public domain and comes with matplotlib.
+# The built-in digits come with scikit-learn: E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*,
+# UCI Machine Learning Repository (1998).

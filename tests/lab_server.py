@@ -1,0 +1,61 @@
+"""A JupyterLab of its own, for the browser tests and the benchmarks."""
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OWN = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+
+
+@contextlib.contextmanager
+def jupyterlab(notebooks: Path, home: Path) -> Iterator[str]:
+    """Run JupyterLab over the folder `notebooks`; gives the address of a notebook by `.format(name="04_….ipynb")`.
+
+    Settings, workspaces and the progress file lie in `home`, never where the person's own are.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    app = home / "app"
+    app.mkdir()
+    (app / "overrides.json").write_text(json.dumps(QUIET))
+    environment = os.environ | {name: str(home / name.lower()) for name in OWN}
+    environment |= {"WORKBOOK_PROGRESS": str(home / "progress.json"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
+    command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
+    command += [f"--ServerApp.root_dir={notebooks}", f"--LabApp.app_settings_dir={app}"]
+    command += [f"--IdentityProvider.token={token}"]
+    with (home / "log.txt").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=notebooks)
+    try:
+        _wait(f"http://127.0.0.1:{port}/api/status?token={token}", server, home / "log.txt")
+        yield f"http://127.0.0.1:{port}/lab/tree/{{name}}?token={token}&reset"
+    finally:
+        server.terminate()  # JupyterLab ends its Jupyter kernels first, which takes a while on a busy machine
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
+    for _ in range(240):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        if server.poll() is not None:
+            break
+        time.sleep(0.25)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")

@@ -1,0 +1,134 @@
+"""Every notebook in a real JupyterLab, in a real Chromium: opened, run, looked at, in light and in dark."""
+
+import shutil
+
+import build
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from lab_server import jupyterlab
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+SOURCES = [pytest.param(source, id=source.stem) for source in build.SOURCES]
+MINUTE = 60_000
+
+# Each visible widget's canvases hold something else than one colour.
+PAINTED = """() => [...document.querySelectorAll('.cw')].map((root) => ({
+  name: root.getAttribute('aria-label'),
+  size: root.getBoundingClientRect().height,
+  blank: [...root.querySelectorAll('canvas')].filter((canvas) => {
+    const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    return pixels.every((value, i) => value === pixels[i % 4]);
+  }).length,
+}))"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, chromium_path):
+    """The address of a JupyterLab over a copy of the notebooks."""
+    home = tmp_path_factory.mktemp("lab")
+    folder = home / "notebooks"
+    folder.mkdir()
+    for path in build.HERE.glob("*.ipynb"):
+        shutil.copy(path, folder)
+    with jupyterlab(folder, home) as address:
+        yield address
+
+
+@pytest.fixture
+def opened(lab, browser):
+    """Open a notebook in a page of its own; what the console calls an error is kept in `page.errors`."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+
+    def open_notebook(name):
+        page = context.new_page()
+        page.errors = []
+        page.on("console", lambda message: message.type == "error" and page.errors.append(message.text))
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.goto(lab.format(name=f"{name}.ipynb"))
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=MINUTE)
+        page.get_by_text("| Idle").wait_for(timeout=MINUTE)
+        return page
+
+    yield open_notebook
+    context.close()
+
+
+def committed(source):
+    return nbformat.read(build.notebook_of(source), as_version=4)
+
+
+def run_all(page):
+    menu(page, "Run", "Run All Cells")
+    page.wait_for_function(
+        """() => {
+          const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
+          return prompts.length > 3 && prompts.every((prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent.trim()));
+        }""",
+        timeout=3 * MINUTE,
+    )
+    page.wait_for_function("() => document.querySelectorAll('.cw').length > 0", timeout=MINUTE)
+    page.wait_for_timeout(1000)
+
+
+def menu(page, *names):
+    page.locator(".lm-MenuBar-itemLabel", has_text=names[0]).first.click()
+    for name in names[1:]:
+        page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
+
+
+def serious(page):
+    results = Axe().run(page, context=".jp-Notebook .jp-OutputArea-output", options={"resultTypes": ["violations"]})
+    found = [v for v in results.response["violations"] if v["impact"] in ("serious", "critical")]
+    return [(v["id"], node["html"][:200], node["failureSummary"][:300]) for v in found for node in v["nodes"]]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_widget_is_painted_and_nothing_complains(source, opened):
+    page = opened(source.stem)
+    stills = page.locator(".cw-still img")
+    assert stills.count() > 0, "a fresh copy shows pictures before anything is run"
+    assert stills.first.is_visible()
+    page.errors.clear()
+
+    run_all(page)
+    code = [cell for cell in committed(source).cells if cell.cell_type == "code"]
+    assert page.locator(".jp-CodeCell").count() == len(code)
+    shown = page.evaluate(PAINTED)
+    assert len(shown) == sum("cw-still" in str(cell.outputs) for cell in code) > 0
+    assert all(widget["size"] > 40 for widget in shown), shown
+    assert all(widget["blank"] == 0 for widget in shown), shown
+    assert not any(still.is_visible() for still in page.locator(".cw-still").all()), "a live widget hides its still"
+    assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    assert page.errors == []
+    assert serious(page) == []
+
+    menu(page, "Settings", "Theme", "JupyterLab Dark")
+    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'", timeout=MINUTE)
+    page.wait_for_timeout(500)
+    assert serious(page) == []
+    menu(page, "Settings", "Theme", "JupyterLab Light")
+    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'true'", timeout=MINUTE)
+
+
+def test_a_restart_of_the_jupyter_kernel_leaves_a_picture_and_a_sentence(opened):
+    page = opened("00_start_here")
+    run_all(page)
+    first = page.locator(".cw").first
+    assert not first.locator(".cw-notice").is_visible()
+
+    menu(page, "Kernel", "Restart Kernel…")
+    page.locator(".jp-Dialog button.jp-mod-accept").last.click()
+    first.locator(".cw-notice").wait_for(timeout=MINUTE)
+    assert "run the cell again" in first.locator(".cw-notice").text_content()
+    assert all(widget["blank"] == 0 for widget in page.evaluate(PAINTED))
+
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(1500)
+    page.reload()
+    page.locator(".cw-still").first.wait_for(timeout=MINUTE)
+    page.wait_for_timeout(4000)  # JupyterLab looks for the models for two seconds before it gives up
+    assert page.locator(".cw-still img").first.is_visible()
+    assert "Run this cell" in page.locator(".cw-still").first.text_content()
+    assert not any(line.is_visible() for line in page.get_by_text("Error displaying widget").all())

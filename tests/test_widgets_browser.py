@@ -1,0 +1,367 @@
+"""The widgets of notebooks 00 and 04 in a real Chromium, with no Jupyter kernel behind them."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from widget_page import draw
+
+from helpers.widgets import DataPanel, EquivarianceMeter, Prediction, SeriesMap, SetupCheck
+from helpers.widgets.equivariance import OPERATIONS
+
+pytestmark = pytest.mark.browser
+
+WRONG = {432: "The **bias** is missing.", 160: "A kernel reads all channels."}
+
+
+def of_text() -> Prediction:
+    choices = [
+        ("`30 × 30` <b>", "Each side loses *two* pixels."),
+        ("32 × 32", "SECRET Only with padding."),
+        ("16*3*3", "SECRET A count."),
+    ]
+    return Prediction("What size has `conv(x)`?", choices, 0, "SECRET No padding.")
+
+
+def of_number() -> Prediction:
+    return Prediction("How many?", number=448, unit="parameters", wrong=WRONG, explanation="432 + 16")
+
+
+@pytest.fixture
+def page(browser) -> Iterator:
+    """A page that fails the test when a script in it raises."""
+    page = browser.new_page(viewport={"width": 900, "height": 700})
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert errors == []
+
+
+def model(page, name: str, host: str = "host"):
+    return page.evaluate("([host, name]) => models[host].get(name)", [host, name])
+
+
+def receive(page, name: str, value: object, host: str = "host") -> None:
+    """A change that comes from Python; waits until it is painted."""
+    page.evaluate(
+        """async ([host, name, value]) => {
+          models[host].receive(name, value);
+          await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+        }""",
+        [host, name, value],
+    )
+
+
+def answer(page, **content: object) -> None:
+    """A message that comes from Python."""
+    page.evaluate("(content) => models.host.emit('msg:custom', content)", content)
+
+
+def test_the_answer_is_nowhere_on_the_page_before_the_commit(page) -> None:
+    draw(page, of_text())
+    html = page.locator(".cw").evaluate("(node) => node.outerHTML")
+    assert "SECRET" not in html
+    assert page.locator("code").all_inner_texts() == ["conv(x)", "30 × 30"]
+    assert page.locator("b").count() == 0, "text is never markup"
+    assert page.get_by_text("16*3*3").count() == 1
+    button = page.get_by_role("button", name="Commit my guess")
+    assert button.is_disabled()
+    page.get_by_role("radio").nth(1).check()
+    assert button.is_enabled()
+    assert "SECRET" not in page.locator(".cw").evaluate("(node) => node.outerHTML")
+    assert model(page, "guess") == 1
+    assert model(page, "committed") is False
+
+
+def test_a_prediction_by_keyboard_alone(page) -> None:
+    draw(page, of_text())
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert model(page, "committed") is True
+    assert page.evaluate("models.host.saved.at(-1)") == {"committed": True}
+    cards = page.locator(".cw-reason").all_inner_texts()
+    assert [card.split("\n")[0] for card in cards] == ["✗ Your guess", "✓ The answer", "Another wrong guess"]
+    assert "SECRET A count." in cards[0]
+    assert "SECRET Only with padding." in cards[2]
+    assert page.get_by_text("SECRET No padding.").count() == 1
+    assert page.evaluate("document.activeElement.textContent") == "Not right this time."
+    assert page.get_by_role("radio").count() == 0, "a committed guess cannot be changed"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert "Your first guess was: 16*3*3" in page.locator(".cw").inner_text()
+    assert (model(page, "first"), model(page, "guess"), model(page, "committed")) == (2, None, False)
+    assert page.evaluate("document.activeElement.type") == "radio"
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    assert page.locator(".cw-verdict").inner_text() == "Right."
+    page.get_by_role("button", name="Try again").click()
+    assert "Your first guess was: 16*3*3" in page.locator(".cw").inner_text(), "it stays the first one"
+
+
+@pytest.mark.parametrize("text", ["about 400", "1/0", "nan", "1e999", "--4", "1,234", "3,14,15"])
+def test_nonsense_is_refused_at_the_field(page, text: str) -> None:
+    draw(page, of_number())
+    page.get_by_role("textbox").fill(text)
+    page.keyboard.press("Enter")
+    assert text in page.locator(".cw-error").inner_text()
+    assert page.get_by_role("textbox").get_attribute("aria-invalid") == "true"
+    assert page.get_by_role("textbox").input_value() == text
+    assert model(page, "committed") is False
+    page.get_by_role("textbox").fill("432")
+    assert page.locator(".cw-error").inner_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("448", 448),
+        ("−3", -3),
+        ("0,5", 0.5),
+        ("1/4", 0.25),
+        ("3,737,474", 3737474),
+        ("3 737 474", 3737474),
+        ("4e2", 400),
+    ],
+)
+def test_numbers_as_people_write_them(page, text: str, value: float) -> None:
+    draw(page, of_number())
+    page.get_by_role("textbox").fill(text)
+    page.keyboard.press("Enter")
+    assert model(page, "guess") == value
+    prediction = of_number()
+    prediction.guess = value
+    prediction.commit()
+    shown = page.locator(".cw-reason").first.inner_text()
+    assert ("✓" in shown) is prediction.correct
+    assert prediction.correct or prediction.reason in shown
+
+
+def test_a_prediction_follows_python(page) -> None:
+    draw(page, of_number())
+    receive(page, "guess", 432)
+    assert page.get_by_role("textbox").input_value() == "432"
+    receive(page, "committed", True)
+    shown = page.locator(".cw-reason").first.locator("p").all_inner_texts()
+    assert shown == ["✗ Your guess", "432 parameters", "The bias is missing."]
+    receive(page, "committed", False)
+    assert page.get_by_role("textbox").count() == 1
+
+
+@pytest.mark.parametrize("side", [(32, 32), (20, 36)])
+def test_the_meter_in_the_browser_equals_torch(page, side: tuple[int, int]) -> None:
+    chance = random.Random(side[1])
+    meter = EquivarianceMeter(image=torch.rand(side, generator=torch.Generator().manual_seed(4)))
+    draw(page, meter)
+    for _ in range(25):
+        meter.operation = chance.choice(list(OPERATIONS))
+        meter.shift = (chance.randint(-8, 8), chance.randint(-8, 8))
+        page.evaluate("(name) => models.host.receive('operation', name)", meter.operation)
+        receive(page, "shift", list(meter.shift))
+        found = page.evaluate(
+            """() => {
+              const { difference, height, width, largest, inside } = document.querySelector(".cw").measured;
+              return { difference: [...difference], height, width, largest, inside };
+            }"""
+        )
+        setting = (meter.operation, meter.shift)
+        expected = meter.difference
+        assert (found["height"], found["width"]) == tuple(expected.shape), setting
+        assert torch.equal(torch.tensor(found["difference"]).reshape(expected.shape), expected), setting
+        assert (found["largest"], found["inside"]) == (meter.largest, meter.largest_inside), setting
+        reading = page.locator(".cw-reading")
+        assert reading.get_attribute("data-case") == meter.case, setting
+        words = [word for word in meter.reading.split() if not word[0].isdigit()]
+        assert [word for word in reading.inner_text().split() if not word[0].isdigit()] == words, setting
+
+
+def test_the_picture_is_shifted_by_keys_sliders_and_dragging(page) -> None:
+    draw(page, EquivarianceMeter(shift=(0, 0)))
+    leaked = page.evaluate("() => { window.keys = 0; document.addEventListener('keydown', () => window.keys++); }")
+    picture = page.get_by_role("application")
+    picture.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "ArrowUp"):
+        page.keyboard.press(key)
+    assert model(page, "shift") == [-1, 2]
+    for _ in range(12):
+        page.keyboard.press("ArrowLeft")
+    assert model(page, "shift") == [-1, -8], "it stops at the end"
+    page.keyboard.press("Escape")
+    assert model(page, "shift") == [0, 0]
+    page.get_by_label("Shift down").focus()
+    page.keyboard.press("ArrowRight")
+    assert model(page, "shift") == [1, 0]
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 20 + box["width"] * 3 / 32, box["y"] + 20 - box["height"] * 2 / 32, steps=4)
+    page.mouse.up()
+    page.mouse.move(box["x"], box["y"])
+    assert model(page, "shift") == [-1, 3]
+    page.get_by_role("combobox").select_option("max pooling 2")
+    assert model(page, "operation") == "max pooling 2"
+    page.wait_for_function("models.host.saved.length > 0 && models.host.saved.at(-1).operation")
+    assert leaked is None
+    assert page.evaluate("window.keys") == 0, "keys do not leave the widget"
+
+
+def test_two_meters_on_one_page_do_not_disturb_each_other(page) -> None:
+    draw(page, EquivarianceMeter(shift=(0, 0)), "one")
+    draw(page, EquivarianceMeter(shift=(2, 2)), "two")
+    page.locator("#one").get_by_role("application").focus()
+    page.keyboard.press("ArrowRight")
+    assert (model(page, "shift", "one"), model(page, "shift", "two")) == ([0, 1], [2, 2])
+
+
+def test_the_set_up_check_says_whether_python_answers(page) -> None:
+    draw(page, SetupCheck())
+    assert page.evaluate("models.host.sent") == [{"do": "check"}]
+    assert "Checking" in page.locator(".cw-verdict").inner_text()
+    answer(page, done="check")
+    assert "Widgets draw here, and Python answers" in page.locator(".cw-check").last.inner_text()
+    assert 0 <= model(page, "answer_ms") < 60000
+    row = {"name": "torch", "status": "missing", "text": "Version 1.0 is too old."}
+    receive(page, "lines", [row])
+    assert "! to do\ntorch\nVersion 1.0 is too old." in page.locator(".cw-check").first.inner_text()
+    assert page.locator(".cw-verdict").inner_text().startswith("Not ready yet.")
+
+
+def test_the_set_up_check_does_not_wait_for_ever(page) -> None:
+    page.clock.install()
+    draw(page, SetupCheck())
+    page.clock.run_for(4100)
+    assert "Python does not answer: run this cell again." in page.locator(".cw-check").last.inner_text()
+    page.get_by_role("button", name="Check again").click()
+    answer(page, done="check")
+    assert "Python answers" in page.locator(".cw-check").last.inner_text()
+
+
+@pytest.fixture
+def series(tmp_path, monkeypatch) -> SeriesMap:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "04_convolution_by_hand.ipynb").touch()
+    return SeriesMap()
+
+
+def test_the_map_shows_links_and_what_is_passed(page, series: SeriesMap) -> None:
+    draw(page, series)
+    rooms = page.locator(".cw-room").all_inner_texts()
+    assert len(rooms) == 11
+    assert page.get_by_role("link").all_inner_texts() == ["Convolution by hand"]
+    assert page.get_by_role("link").get_attribute("href") == "04_convolution_by_hand.ipynb"
+    assert "coming" in rooms[5]
+    changed = [dict(room) for room in series.rooms]
+    changed[4]["passed"] = 1
+    receive(page, "rooms", changed)
+    words = f"1 of {changed[4]['total']} passed"
+    assert words in page.locator(".cw-room").nth(4).inner_text()
+    assert page.get_by_role("progressbar", name=f"Convolution by hand: {words}").count() == 1
+
+
+def test_the_progress_goes_out_and_comes_in_as_a_file(page, series: SeriesMap, tmp_path) -> None:
+    draw(page, series)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+        answer(page, done="export", text='{"version": 1}')
+    assert download.value.suggested_filename == "progress.json"
+    assert download.value.path().read_text() == '{"version": 1}'
+    mine = tmp_path / "mine.json"
+    mine.write_text("not JSON")
+    page.locator("input[type=file]").set_input_files(mine)
+    page.wait_for_function("models.host.sent.at(-1).do === 'import'")
+    assert page.evaluate("models.host.sent.at(-1)") == {"do": "import", "name": "mine.json", "text": "not JSON"}
+    receive(page, "message", "mine.json is no progress file.")
+    assert page.locator(".cw-message").inner_text() == "mine.json is no progress file."
+
+
+def test_the_data_panel_shows_progress_and_one_button_at_a_time(page, tmp_path) -> None:
+    panel = DataPanel(tmp_path)
+    draw(page, panel)
+    assert page.get_by_role("progressbar").count() == 0
+    page.get_by_role("button", name="Fetch MNIST (11 MB)").click()
+    assert page.evaluate("models.host.sent") == [{"do": "fetch", "name": "mnist"}]
+    sets = panel.status
+    sets["mnist"] |= {"state": "running", "done": 4_300_000, "text": "Coming: 4 of 11 MB."}
+    receive(page, "sets", sets)
+    bar = page.get_by_role("progressbar", name="MNIST")
+    values = [bar.get_attribute(f"aria-value{name}") for name in ("min", "now", "max", "text")]
+    assert values == ["0", "4", "11", "4 of 11 MB"]
+    assert page.get_by_role("button", name="Fetch CIFAR-10").is_disabled()
+    assert page.evaluate("document.activeElement.textContent") == "Cancel", "the focus stays on the button"
+    page.keyboard.press("Enter")
+    assert page.evaluate("models.host.sent.at(-1)") == {"do": "cancel", "name": "mnist"}
+    sets["mnist"]["state"] = "partial"
+    receive(page, "sets", sets)
+    assert page.get_by_role("button", name="Continue at 4 of 11 MB").is_enabled()
+    sets["mnist"]["state"] = "complete"
+    receive(page, "sets", sets)
+    assert page.get_by_role("button", name="MNIST").count() == 0
+
+
+def test_a_bad_folder_is_refused_at_its_field(page, tmp_path) -> None:
+    draw(page, DataPanel(tmp_path))
+    field = page.get_by_label("Folder for real data")
+    field.fill("/no")
+    page.keyboard.press("Enter")
+    assert page.evaluate("models.host.sent") == [{"do": "root", "value": "/no"}]
+    answer(page, done="root", error="/no is a file; name a folder.")
+    assert page.locator(".cw-error").inner_text() == "/no is a file; name a folder."
+    assert (field.input_value(), field.get_attribute("aria-invalid")) == ("/no", "true")
+    field.press("Escape")
+    assert (field.input_value(), field.get_attribute("aria-invalid")) == (str(tmp_path), "false")
+
+
+def test_a_panel_says_when_python_does_not_answer(page, tmp_path) -> None:
+    page.clock.install()
+    draw(page, DataPanel(tmp_path))
+    page.get_by_role("button", name="Fetch MNIST").click()
+    page.clock.run_for(4100)
+    assert page.locator(".cw-message").inner_text() == "Python does not answer. Run this cell again."
+
+
+def violations(page) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [json.dumps(one["nodes"][0])[:400] for one in found if one["impact"] in ("serious", "critical")]
+
+
+MAKERS: dict[str, Callable] = {
+    "prediction": of_text,
+    "number": of_number,
+    "equivariance": lambda: EquivarianceMeter("zero padding"),
+    "set-up": SetupCheck,
+    "data": DataPanel,
+    "map": SeriesMap,
+}
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_widget_fits_and_is_accessible(page, name: str, dark: bool) -> None:
+    page.set_viewport_size({"width": 400, "height": 700})
+    draw(page, MAKERS[name](), dark=dark)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert violations(page) == []
+    if name in ("prediction", "number"):
+        receive(page, "guess", 2 if name == "prediction" else 160)
+        receive(page, "committed", True)
+        assert violations(page) == []
+    if name == "number":
+        receive(page, "committed", False)
+        page.get_by_role("textbox").fill("x")
+        page.keyboard.press("Enter")
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_another_widget_on_the_page_changes_nothing(page, name: str) -> None:
+    """Each widget brings the shared style sheet; a copy that loads later must not win over a widget's own rules."""
+    draw(page, MAKERS[name](), "one")
+    before = page.locator("#one").bounding_box()
+    draw(page, MAKERS["prediction" if name == "map" else "map"](), "two")
+    assert page.locator("#one").bounding_box() == before
