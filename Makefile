@@ -1,7 +1,7 @@
 # The workbook's commands. Needed beforehand: make and Python 3.11 or newer; everything else goes into .venv.
 
 PYTHON ?= python3
-DEVICE ?= cpu
+DEVICE ?=
 DATA ?=
 LAB_ARGS ?=
 PYTEST_ARGS ?=
@@ -11,6 +11,7 @@ BIN := .venv/bin
 READY := .venv/.helpers
 
 .PHONY: help lab test notebooks real bench badges lock clean
+.PHONY: known-device given-data
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -18,18 +19,17 @@ help:
 lab: $(READY) ## open the workbook in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.ip=localhost $(LAB_ARGS) notebooks/00_start_here.ipynb
 
-test: $(READY) ## style, units, exercises, notebooks, browser (DEVICE=cuda on a GPU, PYTEST_ARGS="-k shapes" for a part)
+test: known-device $(READY) ## style, units, exercises, notebooks, browser (DEVICE=cuda on a GPU, PYTEST_ARGS="-k shapes" for a part)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	WORKBOOK_DEVICE=$(DEVICE) $(BIN)/python -m pytest -n 2 --dist loadfile \
+	WORKBOOK_DEVICE="$(DEVICE)" $(BIN)/python -m pytest -n 2 --dist loadfile \
 		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg $(PYTEST_ARGS)
 
 notebooks: $(READY) ## build and run notebooks/*.ipynb from notebooks/src/*.py
 	$(BIN)/python notebooks/build.py
 
-real: $(READY) ## run the notebooks on real CIFAR-10 and MNIST: make real DATA=DIR
-	@test -n "$(DATA)" || { echo 'make real needs the folder that holds CIFAR-10 and MNIST: make real DATA=DIR' >&2; exit 2; }
-	$(BIN)/python notebooks/build.py real --data "$(DATA)"
+real: known-device given-data $(READY) ## run the notebooks on real CIFAR-10 and MNIST: make real DATA=DIR
+	$(BIN)/python notebooks/build.py real --data "$(DATA)" $(if $(DEVICE),--device "$(DEVICE)")
 
 bench: $(READY) ## measure what is fast and how fast, and write the tables of the README
 	@set -e; for script in benchmarks/[a-z]*.py; do $(BIN)/python -m "benchmarks.$$(basename "$$script" .py)" --write; done
@@ -48,8 +48,18 @@ clean: ## remove .venv and the caches; your data, your progress and your noteboo
 	rm -rf .venv .pytest_cache .ruff_cache build *.egg-info
 	find helpers tests notebooks benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# What can be said before anything is installed.
+known-device:
+	@case "$(DEVICE)" in ''|cpu|cuda) ;; *) echo 'DEVICE is $(DEVICE): it must be cpu or cuda.' >&2; exit 2;; esac
+
+given-data:
+	@test -n "$(DATA)" || { echo 'make real needs the folder that holds CIFAR-10 and MNIST: make real DATA=DIR' >&2; exit 2; }
+	@test -d "$(DATA)" || { echo 'DATA is $(DATA), and there is no such folder: it must hold CIFAR-10 and MNIST.' >&2; exit 2; }
+
 .venv/.lock: requirements.txt
+	@test -n "$(PYTHON)" || { echo 'PYTHON is empty: leave it out, or name a Python: make lab PYTHON=python3.12' >&2; exit 2; }
 	@command -v "$(PYTHON)" >/dev/null || { echo '$(PYTHON) was not found: install Python 3.11 or newer, or name it: make lab PYTHON=python3.12' >&2; exit 2; }
+	@"$(PYTHON)" -c 'print("Python")' 2>/dev/null | grep -q Python || { echo '$(PYTHON) is not Python: install Python 3.11 or newer, or name it: make lab PYTHON=python3.12' >&2; exit 2; }
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and "$(PYTHON) is Python %d.%d and the workbook needs 3.11 or newer: install it, or name it: make lab PYTHON=python3.12" % v)'
 	@echo 'Installing the packages of requirements.txt into .venv: the first time, this takes some minutes.'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv

@@ -11,6 +11,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from .shapes import short
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -40,7 +42,7 @@ def kernel(name: str) -> Tensor:
         ValueError: no kernel has this name; the message lists those there are.
     """
     if not isinstance(name, str) or name not in KERNELS:
-        raise ValueError(f"there is no kernel {name!r}: take one of {', '.join(KERNELS)}")
+        raise ValueError(f"there is no kernel {short(name)}: take one of {', '.join(KERNELS)}")
     return KERNELS[name].tensor()
 
 

@@ -7,14 +7,16 @@ the value given and what is needed.
 """
 
 import math
-from collections.abc import Sequence
-from numbers import Real
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .shapes import conv_output_size, pool_output_size, span, true_or_false, whole_number
+from .shapes import LARGEST, conv_output_size, pool_output_size, short, span, true_or_false, whole_number
+
+MOST_VALUES = 10**9  # in one tensor: 4 GB of float32
 
 # --- Padding ---------------------------------------------------------------------------------------------------------
 
@@ -34,14 +36,13 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     """
     _check_tensor("input", input)
     sides = _pad_sides(input, pad)
-    if value is not None:
-        _check_number("value", value)
+    value = 0 if value is None else _number("value", value)
+    if not isinstance(mode, str) or mode not in ("constant", *_SOURCES):
+        raise ValueError(f"mode must be 'constant', 'reflect', 'replicate' or 'circular', got {short(mode)}")
     if mode == "constant":
-        return _pad_with_value(input, sides, value or 0)
-    if mode not in list(_SOURCES):
-        raise ValueError(f"mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
+        return _pad_with_value(input, sides, value)
     if value:
-        raise ValueError(f"value is for mode 'constant' only, got value {value} with mode {mode!r}")
+        raise ValueError(f"value is for mode 'constant' only, got value {short(value)} with mode {mode!r}")
     if not sides:
         return input.clone()
     for axis, left, right in sides:
@@ -59,15 +60,23 @@ def _pad_sides(input: Tensor, pad: Sequence[int]) -> list[tuple[int, int, int]]:
     if len(amounts) % 2 or len(amounts) > 2 * input.dim():
         raise ValueError(
             f"pad must hold two numbers for each padded axis, at most {2 * input.dim()} for an input of shape "
-            f"{tuple(input.shape)}, got {len(amounts)}: {pad!r}"
+            f"{tuple(input.shape)}, got {len(amounts)}: {short(pad)}"
         )
-    return [(-1 - i // 2, amounts[i], amounts[i + 1]) for i in range(0, len(amounts), 2)]
+    sides = [(-1 - i // 2, amounts[i], amounts[i + 1]) for i in range(0, len(amounts), 2)]
+    padded = {axis: input.shape[axis] + max(left, 0) + max(right, 0) for axis, left, right in sides}
+    _check_room("the padded input", [padded.get(axis, input.shape[axis]) for axis in range(-input.dim(), 0)])
+    return sides
 
 
 def _pad_with_value(input: Tensor, sides: list[tuple[int, int, int]], value: float) -> Tensor:
     """Fill a larger tensor with `value`, then lay what is kept of the input into its middle."""
+    value = float(value) if input.is_floating_point() else value
     if not (input.is_floating_point() or math.isfinite(value)):
         raise ValueError(f"value must be finite for an input of {input.dtype}, got {value}")
+    try:
+        input.new_full((), value)
+    except (RuntimeError, OverflowError):
+        raise ValueError(f"value must fit into {input.dtype}, the input's dtype, got {short(value)}") from None
     shape = list(input.shape)
     for axis, left, right in sides:
         kept = shape[axis] + min(left, 0) + min(right, 0)
@@ -122,6 +131,7 @@ def _windows(x: Tensor, kernel_size: Sequence[int], stride: Sequence[int], dilat
     axis = -len(kernel_size)  # each turn uses up one axis of sizes and adds one axis of taps at the end
     for taps, step, gap in zip(kernel_size, stride, dilation, strict=True):
         x = x.unfold(axis, span(taps, gap), step)[..., ::gap]
+    _check_room("all windows together", x.shape)
     return x
 
 
@@ -236,14 +246,16 @@ def _conv_sides(
     padding: int | str | Sequence[int], kernel_size: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
 ) -> list[tuple[int, int]]:
     """Return (zeros before, zeros after) for each spatial axis."""
-    if padding == "same":
+    if isinstance(padding, str) and padding == "same":
         if any(step != 1 for step in stride):
             raise ValueError(f"padding 'same' needs stride 1, got stride {stride}")
         totals = [span(taps, gap) - 1 for taps, gap in zip(kernel_size, dilation, strict=True)]
         return [(total // 2, total - total // 2) for total in totals]
-    if isinstance(padding, str) and padding != "valid":
-        raise ValueError(f"padding must be 'same', 'valid' or whole numbers, got {padding!r}")
-    amounts = _per_axis("padding", 0 if padding == "valid" else padding, len(kernel_size), 0)
+    if isinstance(padding, str):
+        if padding != "valid":
+            raise ValueError(f"padding must be 'same', 'valid' or whole numbers, got {short(padding)}")
+        padding = 0
+    amounts = _per_axis("padding", padding, len(kernel_size), 0)
     return [(amount, amount) for amount in amounts]
 
 
@@ -418,6 +430,7 @@ def max_unpool2d(
     outside = indices[(indices < 0) | (indices >= height * width)]
     if outside.numel():
         raise ValueError(f"indices must lie in an output of {height}×{width} pixels, got {outside[0].item()}")
+    _check_room("the output", [*input.shape[:-2], height, width])
     output = input.new_zeros(*input.shape[:-2], height * width)
     return output.scatter(-1, indices.flatten(-2), input.flatten(-2)).unflatten(-1, (height, width))
 
@@ -446,7 +459,7 @@ def _unpool_size(
     if not fits or min(chosen) < 1:
         raise ValueError(
             f"output_size must be (H, W), at least 1 and less than stride {stride} away from {smallest}, "
-            f"got {chosen if output_size is None else output_size}"
+            f"got {short(chosen if output_size is None else output_size)}"
         )
     return chosen
 
@@ -478,7 +491,7 @@ def batch_norm(
         ValueError: a value is out of range, or training sees a single value per channel; the message names it.
     Source: Ioffe & Szegedy, arXiv:1502.03167.
     """
-    if true_or_false("training", training) and eps == 0:
+    if true_or_false("training", training) and _finite("eps", eps, at_least=0) == 0:
         raise ValueError("eps must be above 0 with training, got 0")
     return _channel_norm(input, running_mean, running_var, weight, bias, training, momentum, eps, over_batch=True)
 
@@ -523,8 +536,8 @@ def _channel_norm(
 ) -> Tensor:
     """Normalise each channel over its places and, `over_batch`, over the images too."""
     _check_channels(input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
-    _check_finite("momentum", momentum)
-    _check_finite("eps", eps, at_least=0)
+    momentum = _finite("momentum", momentum)
+    eps = _finite("eps", eps, at_least=0)
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must both be given or both be None, got one of them")
     if own_statistics:
@@ -533,13 +546,15 @@ def _channel_norm(
         if count < 2:
             raise ValueError(f"each mean needs more than 1 value per channel, got {count} in input {_shape(input)}")
         mean, var = _mean_and_var(input, axes)
-        _update_running(running_mean, mean, momentum)
-        _update_running(running_var, var * count / (count - 1), momentum)  # unbiased
     elif running_mean is None:
         raise ValueError("running_mean and running_var must be given when the input's own statistics are not used")
     else:
         mean, var = _per_channel(running_mean, input), _per_channel(running_var, input)
-    return _scale_and_shift(_normalise(input, mean, var, eps), weight, bias)
+    output = _scale_and_shift(_normalise(input, mean, var, eps), weight, bias)
+    if own_statistics:  # last of all: a call that fails changes nothing
+        _update_running(running_mean, mean, momentum)
+        _update_running(running_var, var * count / (count - 1), momentum)  # unbiased
+    return output
 
 
 def group_norm(
@@ -561,7 +576,7 @@ def group_norm(
     Source: Wu & He, arXiv:1803.08494.
     """
     _check_channels(input, weight=weight, bias=bias)
-    _check_finite("eps", eps, at_least=0)
+    eps = _finite("eps", eps, at_least=0)
     num_groups = whole_number("num_groups", num_groups, 1)
     channels = input.shape[1]
     if channels % num_groups:
@@ -592,10 +607,10 @@ def layer_norm(
     Source: Ba, Kiros & Hinton, arXiv:1607.06450.
     """
     _check_float("input", input)
-    _check_finite("eps", eps, at_least=0)
+    eps = _finite("eps", eps, at_least=0)
     shape = _whole_numbers("normalized_shape", normalized_shape)
     if not shape or tuple(input.shape[-len(shape) :]) != shape:
-        raise ValueError(f"normalized_shape must be the last sizes of input {_shape(input)}, got {normalized_shape!r}")
+        raise ValueError(f"normalized_shape must be the last sizes of input {_shape(input)}, got {shape}")
     for name, parameter in (("weight", weight), ("bias", bias)):
         if parameter is not None:
             _check_tensor(name, parameter, like=input)
@@ -678,28 +693,42 @@ def _check_channels(input: object, **vectors: Tensor | None) -> None:
         _check_vector(name, vector, input.shape[1], like=input)
 
 
-def _check_number(name: str, value: object) -> None:
+def _number(name: str, value: object) -> int | float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise ValueError(f"{name} must be a number, got {value!r}")
+        raise ValueError(f"{name} must be a number, got {short(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a number that a float can hold, got {short(value)}") from None
+    return int(value) if isinstance(value, Integral) else number
 
 
-def _check_finite(name: str, value: object, at_least: float = -math.inf) -> None:
-    _check_number(name, value)
-    if not (math.isfinite(value) and value >= at_least):
-        raise ValueError(f"{name} must be finite{f' and at least {at_least}' if at_least == 0 else ''}, got {value}")
+def _finite(name: str, value: object, at_least: float = -math.inf) -> float:
+    number = float(_number(name, value))
+    if not (math.isfinite(number) and number >= at_least):
+        need = f"finite{f' and at least {at_least}' if at_least == 0 else ''}"
+        raise ValueError(f"{name} must be {need}, got {short(value)}")
+    return number
 
 
-def _whole_numbers(name: str, values: object, at_least: int | None = None) -> tuple[int, ...]:
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        raise ValueError(f"{name} must be a list or tuple of whole numbers, got {values!r}")
+def _whole_numbers(name: str, values: object, at_least: int = -LARGEST) -> tuple[int, ...]:
+    if not isinstance(values, list | tuple):
+        raise ValueError(f"{name} must be a list or tuple of whole numbers, got {short(values)}")
     return tuple(whole_number(f"{name}[{i}]", value, at_least) for i, value in enumerate(values))
+
+
+def _check_room(what: str, sizes: Iterable[int]) -> None:
+    """Check, before anything is made, that a tensor of these sizes is not far too large to compute by hand."""
+    count = math.prod(max(size, 1) for size in sizes)
+    if count > MOST_VALUES:
+        raise ValueError(f"{what} would hold {count:.1e} values, at most {MOST_VALUES:.0e} fit here: use smaller sizes")
 
 
 def _per_axis(name: str, value: object, axes: int, at_least: int) -> tuple[int, ...]:
     """Return one whole number per axis; a single one stands for all of them."""
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if not isinstance(value, list | tuple):
         return (whole_number(name, value, at_least),) * axes
     values = _whole_numbers(name, value, at_least)
     if len(values) not in (1, axes):
-        raise ValueError(f"{name} must be one whole number or {axes}, got {value!r}")
+        raise ValueError(f"{name} must be one whole number or {axes}, got {short(value)}")
     return values * axes if len(values) == 1 else values

@@ -6,7 +6,8 @@ import base64
 import html
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from numbers import Real
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,6 +16,8 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
+
+from .shapes import short, true_or_false, whole_number
 
 plt.ioff()
 
@@ -26,12 +29,14 @@ def axes(count: int = 1, *, size: float = 2.4, wide: float = 1.0) -> list[Axes]:
     """Return `count` Axes in one row.
 
     Args:
-        count: how many, >= 1.
-        size: height of the row, inches.
-        wide: width of one Axes as a multiple of its height.
+        count: how many, 1 to 12.
+        size: height of the row, inches, at most 10.
+        wide: width of one Axes as a multiple of its height, at most 4.
     """
-    if not isinstance(count, int) or count < 1:
-        raise ValueError(f"count is {count!r}; it must be a whole number of at least 1.")
+    count = whole_number("count", count, 1, 12)
+    for name, value, most in (("size", size, 10), ("wide", wide, 4)):
+        if not (_is_number(value) and 0.1 <= value <= most):
+            raise ValueError(f"{name} is {short(value)}; it must be a number from 0.1 to {most}.")
     figure, grid = plt.subplots(1, count, figsize=(size * wide * count, size), layout="constrained", squeeze=False)
     plt.close(figure)  # what is not shown by show() is never shown twice
     return list(grid[0])
@@ -39,6 +44,8 @@ def axes(count: int = 1, *, size: float = 2.4, wide: float = 1.0) -> list[Axes]:
 
 def to_png(figure: Figure) -> bytes:
     """Return the figure as a PNG file's bytes, 256 colours, without any date."""
+    if not isinstance(figure, Figure):
+        raise ValueError(f"figure is {short(figure)}; it must be a figure of matplotlib, such as ax.figure.")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
@@ -55,9 +62,11 @@ def show(drawn: Figure | Axes | Sequence[Axes], alt: str) -> None:
         alt: one or two sentences on what there is to see.
     """
     if not isinstance(alt, str) or len(alt.strip()) < 10:
-        raise ValueError(f"alt is {alt!r}; it must say in a sentence what there is to see in the figure.")
-    first = drawn[0] if isinstance(drawn, Sequence) else drawn
-    figure = first if isinstance(first, Figure) else first.figure
+        raise ValueError(f"alt is {short(alt)}; it must say in a sentence what there is to see in the figure.")
+    first = drawn[0] if isinstance(drawn, Sequence) and drawn else drawn
+    figure = first.figure if isinstance(first, Axes) else first
+    if not isinstance(figure, Figure):
+        raise ValueError(f"drawn is {short(drawn)}; it must be a figure, an Axes, or the list that axes() gave.")
     data = base64.b64encode(to_png(figure)).decode("ascii")
     plt.close(figure)
     display(
@@ -96,13 +105,15 @@ def signed(
     Args:
         x: (H, W) or (1, H, W), float.
         values: write each number, with its sign, into its cell.
-        limit: the magnitude that gets the full colour; the largest of x when not given.
+        limit: the magnitude that gets the full colour, > 0; the largest of x when not given.
     """
     pixels = _pixels(x)
     if pixels.ndim != 2:
-        raise ValueError(f"x has shape {tuple(np.shape(x))}; a signed map needs one channel: (H, W) or (1, H, W).")
+        raise ValueError(f"x is {short(x)}; a signed map needs one channel: (H, W) or (1, H, W).")
     if limit is None:
         limit = float(np.abs(pixels).max()) or 1.0
+    elif not (_is_number(limit) and 0 < limit < np.inf):
+        raise ValueError(f"limit is {short(limit)}; it must be a finite number above 0, or be left out.")
     ax = _axes_or_new(ax)
     ax.imshow(pixels, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
     return _finish(ax, pixels, title, values, dark=1 - np.abs(pixels) / limit)
@@ -121,11 +132,14 @@ def curves(lines: dict[str, Sequence[float]], ax: Axes | None = None, *, x: str,
         x: what the horizontal axis counts.
         y: what the vertical axis measures.
     """
-    if not lines:
-        raise ValueError("lines is empty; give at least one named curve.")
+    if not isinstance(lines, Mapping) or not lines:
+        raise ValueError(f'lines is {short(lines)}; it must hold named curves, for example {{"loss": [2.3, 1.7]}}.')
+    for name, ys in lines.items():
+        if (numbers := _numbers(ys)) is None or numbers.ndim != 1 or not numbers.size:
+            raise ValueError(f"the curve {short(name)} is {short(ys)}; it must be a list of at least one number.")
     ax = _axes_or_new(ax, wide=1.6)
     for (name, ys), marker in zip(lines.items(), "os^Dvx*Ph<>" * len(lines), strict=False):
-        ax.plot(range(1, len(ys) + 1), ys, marker=marker, markersize=4, label=name)
+        ax.plot(range(1, len(ys) + 1), _numbers(ys), marker=marker, markersize=4, label=name)
     ax.set(xlabel=x, ylabel=y, title=title)
     ax.legend(frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
@@ -134,6 +148,9 @@ def curves(lines: dict[str, Sequence[float]], ax: Axes | None = None, *, x: str,
 
 def mark(ax: Axes, row: int, column: int, height: int, width: int) -> Axes:
     """Draw a frame around a patch of pixels; `row` and `column` are its upper left corner."""
+    _check_axes(ax)
+    row, column = whole_number("row", row), whole_number("column", column)
+    height, width = whole_number("height", height, 1), whole_number("width", width, 1)
     ax.add_patch(
         plt.Rectangle((column - 0.5, row - 0.5), width, height, fill=False, edgecolor="#d95f02", linewidth=2.5)
     )
@@ -141,35 +158,62 @@ def mark(ax: Axes, row: int, column: int, height: int, width: int) -> Axes:
 
 
 def _axes_or_new(ax: Axes | None, wide: float = 1.0) -> Axes:
-    return axes(1, wide=wide)[0] if ax is None else ax
+    if ax is None:
+        return axes(1, wide=wide)[0]
+    _check_axes(ax)
+    return ax
+
+
+def _check_axes(ax: object) -> None:
+    if not isinstance(ax, Axes):
+        raise ValueError(f"ax is {short(ax)}; it must be one Axes, for example axes(1)[0].")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _numbers(x: object) -> np.ndarray | None:
+    """Return x as an array of real numbers, or None where it is none."""
+    if isinstance(x, torch.Tensor):
+        x = x.detach().cpu()
+        x = x.double() if x.is_floating_point() else x  # numpy has no bfloat16
+    try:
+        numbers = np.asarray(x)
+    except (TypeError, ValueError):  # lists of different lengths, for example
+        return None
+    return numbers.astype(np.float64) if numbers.dtype.kind in "buif" else None
 
 
 def _pixels(x: torch.Tensor | np.ndarray) -> np.ndarray:
     """Return (H, W) or (H, W, 3) numbers."""
-    pixels = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
+    pixels = _numbers(x)
+    if pixels is None:
+        raise ValueError(f"x is {short(x)}; an image must hold real numbers, the same count in each row.")
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3):
         pixels = pixels[0] if pixels.shape[0] == 1 else np.moveaxis(pixels, 0, 2)
     elif pixels.ndim != 2:
-        raise ValueError(f"x has shape {tuple(np.shape(x))}; an image is (H, W), (1, H, W) or (3, H, W).")
+        raise ValueError(f"x is {short(x)}; an image is (H, W), (1, H, W) or (3, H, W).")
     if pixels.size == 0:
-        raise ValueError(f"x has shape {tuple(np.shape(x))}; an image needs at least one pixel.")
+        raise ValueError(f"x is {short(x)}; an image needs at least one pixel.")
     if not np.isfinite(pixels).all():
         raise ValueError("x holds nan or an infinite number; an image needs finite numbers.")
-    return pixels.astype(np.float64)
+    return pixels
 
 
 def _finish(ax: Axes, pixels: np.ndarray, title: str, values: bool, dark: np.ndarray | None) -> Axes:
     ax.set_xticks([])
     ax.set_yticks([])
     if title:
-        ax.set_title(title, fontsize=10)
-    if values:
+        ax.set_title(title, fontsize=12)
+    if true_or_false("values", values):
         if dark is None:
             raise ValueError("values can be written into one channel only; this image has three.")
-        for (row, column), value in np.ndenumerate(pixels):
-            text = f"{value + 0.0:.3g}".replace("-", "−")
+        texts = [f"{value + 0.0:.3g}".replace("-", "−") for value in pixels.flat]
+        fontsize = min(11, 235 / (pixels.shape[1] * max(map(len, texts))))  # long numbers get smaller, to stay apart
+        for (row, column), text in zip(np.ndindex(pixels.shape), texts, strict=True):
             colour = "white" if dark[row, column] < 0.45 else "black"
-            ax.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+            ax.text(column, row, text, ha="center", va="center", fontsize=fontsize, color=colour)
     return ax
 
 
@@ -179,12 +223,13 @@ def card(title: str, lines: Sequence[str], *, width: int = 72) -> Axes:
     Args:
         title: the first line.
         lines: what stands below it, a paragraph each.
-        width: characters in a line, >= 20.
+        width: characters in a line, 20 to 200.
     """
-    if not isinstance(title, str) or not title.strip() or not all(isinstance(line, str) for line in lines):
-        raise ValueError(f"title is {title!r} and lines are {lines!r}; a card needs a title and lines of text.")
-    if isinstance(width, bool) or not isinstance(width, int) or width < 20:
-        raise ValueError(f"width is {width!r}; it must be a whole number of at least 20.")
+    if not isinstance(title, str) or not title.strip():
+        raise ValueError(f"title is {short(title)}; a card needs a title.")
+    if not isinstance(lines, list | tuple) or not all(isinstance(line, str) for line in lines):
+        raise ValueError(f"lines is {short(lines)}; it must be a list of lines of text.")
+    width = whole_number("width", width, 20, 200)
     wrapped = [(part, "bold") for part in textwrap.wrap(title, width - 8)]
     for line in lines:
         parts = textwrap.wrap(line, width, subsequent_indent="    ") or [""]

@@ -10,14 +10,15 @@ import itertools
 import json
 import os
 import re
+import stat
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 _VERSION = 1
+_LARGEST = 1_000_000  # bytes; a real file has a few thousand
 _LOCK_PATIENCE = 3.0  # seconds
 _memory: dict[str, str] = {}
 _notices: list[str] = []
@@ -27,11 +28,22 @@ class _Unusable(Exception):
     """The text of a progress file is not one; the message says why."""
 
 
+class _Untouchable(Exception):
+    """What stands at the path must stay as it is; the message says why."""
+
+
 def file() -> Path | None:
     """Return the progress file in use now, or None while progress is kept in memory only."""
     named = os.environ.get("WORKBOOK_PROGRESS")
     if named:
-        return Path(named).expanduser()
+        try:
+            return _as_path(named)
+        except ValueError:
+            _notice(
+                f"Your progress lasts until the Jupyter kernel ends, because WORKBOOK_PROGRESS is {named!r:.60}: "
+                "set it to a file in a folder that exists."
+            )
+            return None
     ipython = sys.modules.get("IPython")
     kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
     if not getattr(kernel, "_allow_stdin", False):
@@ -60,12 +72,12 @@ def passed() -> dict[str, str]:
     path = file()
     if path is not None:
         try:
-            if path.exists():
-                with _locked(path):
-                    return dict(sorted((_memory | _read_or_set_aside(path)).items()))
-        except OSError as error:
+            if _stands(path):
+                return dict(sorted((_memory | _kept(path)).items()))
+        except (OSError, _Unusable, _Untouchable) as error:
             _notice(
-                f"Your progress in {path} cannot be read ({error.strerror or error}): check the folder's permissions."
+                f"Your progress in {path} cannot be read ({_reason(error)}): "
+                "what you pass now lasts until the Jupyter kernel ends."
             )
     return dict(sorted(_memory.items()))
 
@@ -86,10 +98,9 @@ def export(path: str | os.PathLike) -> Path:
     target = _as_path(path)
     try:
         _write(target, passed())
-    except OSError as error:
+    except (OSError, _Untouchable) as error:
         raise ValueError(
-            f"The progress cannot be written to {target} ({error.strerror or error}): name a file in a folder you "
-            f"may write."
+            f"The progress cannot be written to {target} ({_reason(error)}): name a file in a folder you may write."
         ) from None
     return target
 
@@ -102,10 +113,10 @@ def import_from(path: str | os.PathLike) -> dict[str, str]:
     """
     source = _as_path(path)
     try:
-        found = _parse(source.read_bytes())
+        found = _read(source)
     except OSError as error:
-        raise ValueError(f"{source} cannot be read ({error.strerror or error}): name a file made by export.") from None
-    except _Unusable as reason:
+        raise ValueError(f"{source} cannot be read ({_reason(error)}): name a file made by export.") from None
+    except (_Unusable, _Untouchable) as reason:
         raise ValueError(f"{source} is no progress file ({reason}): name a file made by export.") from None
     _add(found)
     return passed()
@@ -118,13 +129,13 @@ def _add(entries: dict[str, str]) -> None:
     if path is None:
         return
     try:
+        _stands(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path):
-            kept = _read_or_set_aside(path) if path.exists() else {}
-            _write(path, _memory | kept)
-    except OSError as error:
+            _write(path, _memory | _read_or_set_aside(path))
+    except (OSError, _Untouchable) as error:
         _notice(
-            f"Your progress cannot be kept in {path} ({error.strerror or error}): "
+            f"Your progress cannot be kept in {path} ({_reason(error)}): "
             "it lasts until the Jupyter kernel ends; export it to keep it."
         )
 
@@ -134,10 +145,34 @@ def _notice(sentence: str) -> None:
         _notices.append(sentence)
 
 
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _as_path(path: str | os.PathLike) -> Path:
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in str(path):
         raise ValueError(f'A file\'s path is needed, such as "progress.json", not {path!r:.60}.')
-    return Path(path).expanduser()
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{path} cannot be used (there is no such home folder): name another file.") from None
+
+
+def _stands(path: Path) -> bool:
+    """Return whether there is a file; a folder, a pipe or a device in its place is _Untouchable."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if not stat.S_ISREG(mode):
+        raise _Untouchable("it is a folder" if stat.S_ISDIR(mode) else "it is no ordinary file")
+    return True
+
+
+def _read(path: Path) -> dict[str, str]:
+    if _stands(path) and path.stat().st_size > _LARGEST:
+        raise _Unusable("it is larger than 1 MB")
+    return _parse(path.read_bytes())
 
 
 def _parse(content: bytes) -> dict[str, str]:
@@ -147,8 +182,13 @@ def _parse(content: bytes) -> dict[str, str]:
         raise _Unusable("it is empty" if not content.strip() else "it is not whole JSON") from None
     if not isinstance(data, dict) or "version" not in data:
         raise _Unusable("it holds other data")
-    if data["version"] != _VERSION:
-        raise _Unusable(f"its version is {data['version']!r:.20}, this workbook reads version {_VERSION}")
+    version = data["version"]
+    if isinstance(version, int) and version > _VERSION:
+        raise _Untouchable(
+            f"the file has version {version!r:.20}, this workbook reads version {_VERSION}; get the newest workbook"
+        )
+    if version != _VERSION:
+        raise _Unusable(f"its version is {version!r:.20}, this workbook reads version {_VERSION}")
     entries = data.get("passed")
     try:
         whole = isinstance(entries, dict) and all(
@@ -161,26 +201,38 @@ def _parse(content: bytes) -> dict[str, str]:
     return entries
 
 
+def _kept(path: Path) -> dict[str, str]:
+    try:
+        with _locked(path):
+            return _read_or_set_aside(path)
+    except OSError:  # a folder that only lets read has no place for a lock
+        return _read(path)
+
+
 def _read_or_set_aside(path: Path) -> dict[str, str]:
     try:
-        return _parse(path.read_bytes())
+        return _read(path)
     except FileNotFoundError:
         return {}
     except (_Unusable, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
         numbered = (path.with_name(f"{path.stem}.broken-{n}{path.suffix}") for n in itertools.count(1))
         aside = next(name for name in numbered if not os.path.lexists(name))
         os.rename(path, aside)
-        _notice(f"Your progress file could not be read ({reason}); it is kept as {aside.name}, and a new one is begun.")
+        _notice(
+            f"Your progress file could not be read ({_reason(error)}); it is kept as {aside.name}, "
+            "and a new one is begun."
+        )
         return {}
 
 
 def _write(path: Path, entries: dict[str, str]) -> None:
     text = json.dumps({"version": _VERSION, "passed": dict(sorted(entries.items()))}, indent=1) + "\n"
+    _stands(path)
     path = path.resolve()
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    temporary = path.with_name(f".{path.name}.tmp")  # always the same, so that a killed process leaves one at most
+    temporary.unlink(missing_ok=True)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
+        with open(temporary, "x", encoding="utf-8") as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())

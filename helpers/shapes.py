@@ -4,20 +4,38 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
+LARGEST = 10**9  # no size, count or setting is above this
+LISTED = 10**6  # no list of pixels is longer than this
 
-def whole_number(name: str, value: object, at_least: int | None = None) -> int:
-    """Return `value` as an int; raise ValueError, naming it, unless it is a whole number and `>= at_least`."""
+
+def short(value: object) -> str:
+    """Return `value` as an error message shows it: on one line, at most 60 characters, of a tensor only its shape."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"a {type(value).__name__} of shape {tuple(shape)}"
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a number of too many digits, or a broken __repr__
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def whole_number(name: str, value: object, at_least: int = -LARGEST, at_most: int = LARGEST) -> int:
+    """Return `value` as an int; raise ValueError, naming it, unless it is a whole number from at_least to at_most."""
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise ValueError(f"{name} must be a whole number, got {value!r} of type {type(value).__name__}")
-    if at_least is not None and value < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, got {value}")
-    return int(value)
+        raise ValueError(f"{name} must be a whole number, got {short(value)} of type {type(value).__name__}")
+    number = int(value)
+    if number < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {short(number)}")
+    if number > at_most:
+        raise ValueError(f"{name} must be at most {at_most}, got {short(number)}")
+    return number
 
 
 def true_or_false(name: str, value: object) -> bool:
     """Return `value`; raise ValueError, naming it, unless it is True or False."""
     if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, got {value!r}")
+        raise ValueError(f"{name} must be True or False, got {short(value)}")
     return value
 
 
@@ -79,8 +97,11 @@ def pool_output_size(
 
 
 def span(kernel_size: int, dilation: int = 1) -> int:
-    """Return how many pixels a kernel reaches over, from its first tap to its last."""
-    return dilation * (kernel_size - 1) + 1
+    """Return how many pixels a kernel reaches over, from its first tap to its last.
+
+    Args and Raises: as in `conv_output_size`.
+    """
+    return whole_number("dilation", dilation, 1) * (whole_number("kernel_size", kernel_size, 1) - 1) + 1
 
 
 def window_pixels(
@@ -92,12 +113,13 @@ def window_pixels(
 
     Args:
         index: output position, >= 0.
-        kernel_size, stride, padding, dilation: as in `conv_output_size`.
+        kernel_size, stride, padding, dilation: as in `conv_output_size`; kernel_size at most a million.
     Raises:
         ValueError: a value is out of range; the message names it and its value.
     """
     index = whole_number("index", index, 0)
     kernel_size, stride, padding, dilation = _setting(kernel_size, stride, padding, dilation)
+    whole_number("kernel_size", kernel_size, at_most=LISTED)
     first = index * stride - padding
     return tuple(range(first, first + span(kernel_size, dilation), dilation))
 
@@ -107,10 +129,12 @@ def unread_pixels(
 ) -> tuple[int, ...]:
     """Return the input positions that no window of a convolution reads, in order.
 
-    Args and Raises: as in `conv_output_size`.
+    Args and Raises: as in `conv_output_size`; size, and the taps of all windows together, at most a million.
     """
     setting = {"stride": stride, "padding": padding, "dilation": dilation}
     windows = range(conv_output_size(size, kernel_size, **setting))
+    whole_number("size", size, at_most=LISTED)
+    whole_number("the number of windows times kernel_size", len(windows) * kernel_size, at_most=LISTED)
     read = {pixel for index in windows for pixel in window_pixels(index, kernel_size, **setting)}
     return tuple(pixel for pixel in range(size) if pixel not in read)
 
@@ -147,8 +171,8 @@ def receptive_field(layers: Iterable[Sequence[int]]) -> tuple[Field, ...]:
         ValueError: no layer is given or a value is out of range; the message names the layer and the value.
     Source: Araujo, Norris & Sim, doi:10.23915/distill.00021.
     """
-    if isinstance(layers, str) or not isinstance(layers, Iterable):
-        raise ValueError(f"layers must be a list like [(3,), (2, 2)], got {layers!r}")
+    if isinstance(layers, str) or not isinstance(layers, Iterable) or getattr(layers, "shape", None) == ():
+        raise ValueError(f"layers must be a list like [(3,), (2, 2)], got {short(layers)}")
     size, jump, start = 1, 1, 0.0
     fields = []
     for number, layer in enumerate(layers):
@@ -157,6 +181,8 @@ def receptive_field(layers: Iterable[Sequence[int]]) -> tuple[Field, ...]:
         size += reach * jump
         start += (reach / 2 - padding) * jump
         jump *= stride
+        whole_number(f"layer {number}: the field's size", size, at_most=LARGEST)
+        whole_number(f"layer {number}: the field's jump", jump, at_most=LARGEST)
         fields.append(Field(size, jump, start))
     if not fields:
         raise ValueError("layers is empty: give at least one layer, for example [(3,)]")
@@ -164,13 +190,15 @@ def receptive_field(layers: Iterable[Sequence[int]]) -> tuple[Field, ...]:
 
 
 def _layer(number: int, layer: object) -> tuple[int, int, int, int]:
-    if isinstance(layer, str) or not isinstance(layer, Sequence) or not 1 <= len(layer) <= 4:
-        raise ValueError(f"layer {number} must be (kernel_size, stride, padding, dilation) or its start, got {layer!r}")
+    if not isinstance(layer, list | tuple) or not 1 <= len(layer) <= 4:
+        raise ValueError(
+            f"layer {number} must be (kernel_size, stride, padding, dilation) or its start, got {short(layer)}"
+        )
     defaults = (1, 1, 0, 1)
     try:
         return _setting(*layer, *defaults[len(layer) :])
     except ValueError as error:
-        raise ValueError(f"layer {number}, {layer!r}: {error}") from None
+        raise ValueError(f"layer {number}, {short(layer)}: {error}") from None
 
 
 def _axis(size: object, *setting: object) -> tuple[int, tuple[int, int, int, int]]:

@@ -7,11 +7,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
+
+from .shapes import short, whole_number
 
 
 @dataclass
@@ -39,10 +42,10 @@ def seed_everything(seed: int) -> None:
     """
     import numpy as np
 
-    _whole("seed", seed, 0, 2**32 - 1)
-    random.seed(int(seed))
-    np.random.seed(int(seed))
-    torch.manual_seed(int(seed))  # seeds the GPUs too
+    seed = whole_number("seed", seed, 0, 2**32 - 1)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)  # seeds the GPUs too
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -56,7 +59,7 @@ def pick_device(device: str = "auto") -> torch.device:
     name = str(device) if isinstance(device, str | torch.device) else ""
     kind, _, number = name.partition(":")
     if kind not in ("auto", "cpu", "cuda", "mps") or (":" in name and not (kind == "cuda" and number.isdecimal())):
-        raise ValueError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:0' or 'mps', got {device!r}.")
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:0' or 'mps', got {short(device)}.")
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return torch.device("cuda" if gpus else "cpu")
@@ -97,19 +100,31 @@ def fit(
         validation: images and labels to look at after each epoch.
         on_epoch: called after each epoch with its number, from 1, and the history so far.
     Raises:
-        ValueError: a value is out of range, or images, labels and logits do not fit each other.
+        ValueError: a value is out of range, the model has nothing to train, the images hold nan, or images, labels
+            and logits do not fit each other.
     """
-    _whole("epochs", epochs, 0)
-    _whole("batch_size", batch_size, 1)
-    if isinstance(lr, bool) or not isinstance(lr, int | float) or not math.isfinite(lr) or lr <= 0:
-        raise ValueError(f"lr must be a finite number above 0, got {lr!r}.")
+    _check_model(model)
+    if not any(value.requires_grad for value in model.parameters()):
+        raise ValueError(f"the model must have parameters to train, {short(model)} has none.")
+    epochs = whole_number("epochs", epochs, 0)
+    batch_size = whole_number("batch_size", batch_size, 1)
+    try:
+        rate = float(lr) if isinstance(lr, Real) and not isinstance(lr, bool) else math.nan
+    except OverflowError:
+        rate = math.inf
+    if not 0 < rate < math.inf:
+        raise ValueError(f"lr must be a finite number above 0, got {short(lr)}.")
+    if not callable(optimizer):
+        raise ValueError(f"optimizer must be a class like torch.optim.SGD, got {short(optimizer)}.")
+    if on_epoch is not None and not callable(on_epoch):
+        raise ValueError(f"on_epoch must be a function of the epoch and the history, or None, got {short(on_epoch)}.")
     place = pick_device(device)
     images, labels = (part.to(place) for part in _checked(data, "data"))
     if validation is not None:
         validation = tuple(part.to(place) for part in _checked(validation, "validation"))
     seed_everything(seed)
     model.to(place)
-    steps = optimizer(model.parameters(), lr=lr)
+    steps = optimizer(model.parameters(), lr=rate)
     history = History()
     good = {name: value.clone() for name, value in model.state_dict().items()}
 
@@ -141,7 +156,7 @@ def fit(
                 on_epoch(epoch, history)
     except FloatingPointError as error:
         model.load_state_dict(good)
-        history.stopped = f"Stopped: {error}. The model keeps its last good weights; try a smaller lr than {lr:g}."
+        history.stopped = f"Stopped: {error}. The model keeps its last good weights; try a smaller lr than {rate:g}."
         print(history.stopped)
     except KeyboardInterrupt:
         history.stopped = f"Stopped by hand after {len(history.loss)} of {epochs} epochs. What was learned is kept."
@@ -163,7 +178,8 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: in
     Raises:
         ValueError: as for `fit`.
     """
-    _whole("batch_size", batch_size, 1)
+    _check_model(model)
+    batch_size = whole_number("batch_size", batch_size, 1)
     images, labels = _checked((images, labels), "images and labels")
     place = next((value.device for value in model.parameters()), images.device)
     modes = {module: module.training for module in model.modules()}
@@ -188,9 +204,9 @@ def seconds(function: Callable[[], object], repeat: int = 5) -> float:
     Raises:
         ValueError: repeat is not a whole number >= 1, or function cannot be called.
     """
-    _whole("repeat", repeat, 1)
+    repeat = whole_number("repeat", repeat, 1)
     if not callable(function):
-        raise ValueError(f"function must be callable without arguments, got {function!r}.")
+        raise ValueError(f"function must be callable without arguments, got {short(function)}.")
     wait = torch.accelerator.synchronize if torch.accelerator.is_available() else lambda: None
     function()
     times = []
@@ -203,10 +219,9 @@ def seconds(function: Callable[[], object], repeat: int = 5) -> float:
     return min(times)
 
 
-def _whole(name: str, value: object, least: int, most: float = math.inf) -> None:
-    if isinstance(value, bool | Tensor) or not hasattr(value, "__index__") or not least <= int(value) <= most:
-        upto = f" and <= {most}" if most < math.inf else ""
-        raise ValueError(f"{name} must be a whole number >= {least}{upto}, got {value!r}.")
+def _check_model(model: object) -> None:
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a torch module, for example nn.Sequential(...), got {short(model)}.")
 
 
 def _checked(data: object, name: str) -> tuple[Tensor, Tensor]:
@@ -222,12 +237,14 @@ def _checked(data: object, name: str) -> tuple[Tensor, Tensor]:
         raise ValueError(
             f"{name} must hold as many images as labels, and at least one, got {len(images)} and {len(labels)}."
         )
+    if not images.isfinite().all():
+        raise ValueError(f"{name} must be finite, but the images hold nan or an infinite number: mend them first.")
     return images, labels
 
 
 def _fitting(logits: Tensor, labels: Tensor) -> Tensor:
-    if logits.ndim != 2 or len(logits) != len(labels):
-        raise ValueError(f"the model must give logits ({len(labels)}, classes), got {tuple(logits.shape)}.")
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(labels):
+        raise ValueError(f"the model must give logits ({len(labels)}, classes), got {short(logits)}.")
     low, high = labels.min().item(), labels.max().item()
     if low < 0 or high >= logits.shape[1]:
         raise ValueError(

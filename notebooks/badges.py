@@ -33,7 +33,11 @@ def with_links(readme: str, name: str) -> str:
 if __name__ == "__main__":
     try:
         name = repository((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        README.write_text(with_links(README.read_text(encoding="utf-8"), name), encoding="utf-8")
+    except tomllib.TOMLDecodeError as error:
+        sys.exit(f"pyproject.toml is no TOML ({error}): repair it.")
+    except OSError as error:
+        sys.exit(f"{error.filename} cannot be read or written ({error.strerror}).")
     except ValueError as error:
         sys.exit(str(error))
-    README.write_text(with_links(README.read_text(encoding="utf-8"), name), encoding="utf-8")
     print(f"The links of README.md lead to {name}.")

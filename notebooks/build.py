@@ -19,6 +19,7 @@ import papermill
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+import helpers
 from helpers.exercises import EXERCISES
 
 HERE = Path(__file__).resolve().parent
@@ -59,7 +60,10 @@ def expand(cell: NotebookNode) -> list[NotebookNode]:
     if cell.source.strip():
         raise SystemExit(f"The cell tagged exercise:{name} must be empty: its text comes from helpers/exercises.")
     if name not in EXERCISES:
-        raise SystemExit(f"There is no exercise {name!r}; there are {', '.join(EXERCISES)}.")
+        raise SystemExit(
+            f"There is no exercise {name!r}; there are {', '.join(EXERCISES)}: "
+            f"is its module imported in helpers/exercises/__init__.py?"
+        )
     exercise = EXERCISES[name]
     function = name.split(".")[1]
     check = f"ex.{name}.check({function})\n# Stuck? ex.{name}.hint()    After a try: ex.{name}.solution()"
@@ -135,6 +139,12 @@ def build(source: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    installed = Path(helpers.__file__).resolve().parent.parent
+    if installed != HERE.parent:
+        raise SystemExit(
+            f"The package helpers comes from {installed} and not from {HERE.parent}: use `make notebooks` there, or "
+            f"run `pip install -e .` there first."
+        )
     real = (sys.argv[1:] if arguments is None else arguments)[:1] == ["real"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     if real:
@@ -142,7 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.add_argument("--data", type=Path, required=True, help="the folder with CIFAR-10 and MNIST")
         parser.add_argument("--device", default="auto")
     parser.add_argument("notebooks", nargs="*", help="two digits each, 04 for example; all when not given")
-    args = parser.parse_args(arguments)
+    args = parser.parse_intermixed_args(arguments)
     sources = [source for source in SOURCES if not args.notebooks or source.stem[:2] in args.notebooks]
     if missing := set(args.notebooks) - {source.stem[:2] for source in sources}:
         raise SystemExit(f"There is no notebook {', '.join(sorted(missing))} in {HERE / 'src'}.")

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-DEVICE = os.environ.get("WORKBOOK_DEVICE", "cpu")
+DEVICE = os.environ.get("WORKBOOK_DEVICE", "")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores: more threads would only wait for each other
 
 COMMANDS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome")
@@ -29,27 +29,26 @@ NO_BROWSER = (
 )
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `device` on the CPU and on a GPU if there is one, or where `make test DEVICE=` says."""
+    if "device" not in metafunc.fixturenames:
+        return
+    import torch
+
+    has_cuda = torch.cuda.is_available()
+    if DEVICE not in ("", "cpu", "cuda"):
+        raise pytest.UsageError(f"DEVICE is {DEVICE!r}: it must be cpu or cuda.")
+    if DEVICE == "cuda" and not has_cuda:
+        raise pytest.UsageError("DEVICE is 'cuda', but torch finds no CUDA device here: leave DEVICE out.")
+    metafunc.parametrize("device", [DEVICE] if DEVICE else ["cpu", "cuda"][: 1 + has_cuda])
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run here. Skipped in one place, all such tests share one line of pytest's summary."""
-    if item.get_closest_marker("cuda") and DEVICE != "cuda":
-        pytest.skip("needs a CUDA device: make test DEVICE=cuda")
     if "chromium_path" in getattr(item, "fixturenames", ()) and find_chromium() is None:
         if os.environ.get("WORKBOOK_BROWSER") == "required":
             pytest.fail(f"WORKBOOK_BROWSER is 'required', but {NO_BROWSER}.", pytrace=False)
         pytest.skip(NO_BROWSER)
-
-
-@pytest.fixture(scope="session")
-def device() -> str:
-    """The device that `make test DEVICE=...` asked for: "cpu" or "cuda"."""
-    if DEVICE not in ("cpu", "cuda"):
-        pytest.fail(f"DEVICE is {DEVICE!r}: it must be cpu or cuda.")
-    if DEVICE == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            pytest.fail("DEVICE is 'cuda', but torch finds no CUDA device here: leave DEVICE out.")
-    return DEVICE
 
 
 @functools.cache

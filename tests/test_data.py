@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from helpers import data, train
+from helpers import data, download, train
 
 SIZES = {
     ("birds-airplanes", "train"): (2000, 3, 32, 32),
@@ -239,7 +239,7 @@ def test_loading_needs_no_heavy_library() -> None:
         ({"name": ["digits"]}, r"got \['digits'\]"),
         ({"split": "validation"}, "split must be one of 'train', 'test', got 'validation'"),
         ({"split": True}, "got True"),
-        ({"source": "web"}, "source must be one of 'built-in', 'real', got 'web'"),
+        ({"source": "web"}, r"source must be one of 'built-in', 'real' \(in a notebook: data = .*\), got 'web'"),
         ({"name": "cifar10"}, r"name, for source='built-in', must be one of .* got 'cifar10'"),
         ({"name": "slashes", "source": "real"}, r"name, for source='real', must be one of .* got 'slashes'"),
         ({"source": "real", "root": ""}, "root must be the path of a folder"),
@@ -287,12 +287,14 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, di
     root = tmp_path / "real data"
     files = write_stand_ins(root)
     sums = {path: hashlib.md5(content, usedforsecurity=False).hexdigest() for path, content in files.items()}
-    for name, table in list(data.PUBLISHED.items()):
+    for name, table in list(download.PUBLISHED.items()):
         archives = tuple(
-            archive._replace(files=tuple(data.File(f.path, len(files[f.path]), sums[f.path]) for f in archive.files))
+            archive._replace(
+                files=tuple(download.File(f.path, len(files[f.path]), sums[f.path]) for f in archive.files)
+            )
             for archive in table.archives
         )
-        monkeypatch.setitem(data.PUBLISHED, name, table._replace(archives=archives))
+        monkeypatch.setitem(download.PUBLISHED, name, table._replace(archives=archives))
     folder = CIFAR10.base_folder
     for part in ("train_list", "test_list"):
         theirs = [[name, sums[f"{folder}/{name}"]] for name, _ in getattr(CIFAR10, part)]
@@ -347,7 +349,8 @@ def test_damaged_files_are_named(stand_ins: tuple[Path, dict[str, bytes]]) -> No
         with pytest.raises(data.DataError, match=what) as caught:
             data.load("birds-airplanes", source="real", root=root)
         assert "data_batch_3" in str(caught.value)
-        assert f'run `python -m helpers.data fetch cifar10 --root "{root}"`' in str(caught.value)
+        assert f"run `python -m helpers.data fetch cifar10 --root '{root}'`" in str(caught.value)
+        assert str(caught.value).endswith("""or use source='built-in' (in a notebook: data = "built-in").""")
         assert "\n" not in str(caught.value)
 
     victim.write_bytes(content[:1000])
@@ -378,7 +381,7 @@ def test_a_folder_without_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     write_stand_ins(tmp_path)
     monkeypatch.setattr(Path, "stat", lambda path, **_: refused(path))
-    assert "cannot be read (Permission denied)" in data._fault(tmp_path, data.File("MNIST/raw/x", 1, ""))
+    assert "cannot be read (Permission denied)" in download._fault(tmp_path, download.File("MNIST/raw/x", 1, ""))
 
 
 @pytest.mark.skipif("WORKBOOK_DATA" not in os.environ, reason="WORKBOOK_DATA names no folder with the real data")

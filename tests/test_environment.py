@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import build
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -210,7 +211,13 @@ def test_help_is_the_default_and_names_every_target() -> None:
 @needs_make
 @pytest.mark.parametrize(
     ("python", "sentence"),
-    [("no-such-python", "no-such-python was not found"), ("./old", "./old is Python 3.10 and the workbook needs 3.11")],
+    [
+        ("no-such-python", "no-such-python was not found"),
+        ("./old", "./old is Python 3.10 and the workbook needs 3.11"),
+        ("", "PYTHON is empty"),
+        ("true", "true is not Python"),
+        ("false", "false is not Python"),
+    ],
 )
 def test_a_python_that_will_not_do_is_named(tmp_path: Path, python: str, sentence: str) -> None:
     for file in ("Makefile", "requirements.txt", "pyproject.toml"):
@@ -220,7 +227,9 @@ def test_a_python_that_will_not_do_is_named(tmp_path: Path, python: str, sentenc
     old.chmod(0o755)
     run = make("lab", f"PYTHON={python}", folder=tmp_path)
     assert run.returncode
-    assert sentence in run.stderr
+    said, stopped = run.stderr.splitlines()  # one sentence, and make's own line
+    assert said.startswith(sentence)
+    assert stopped.startswith("make: ***")
     assert not (tmp_path / ".venv").exists()
 
 
@@ -236,12 +245,13 @@ def test_an_environment_that_is_current_is_left_alone(tmp_path: Path) -> None:
         os.utime(tmp_path / ".venv" / stamp, (age, age))
 
     def plan(target: str) -> str:
-        run = make("-n", target, "DATA=x", folder=tmp_path)
+        run = make("-n", target, "DATA=x", "DEVICE=cuda", folder=tmp_path)
         assert run.returncode == 0, run.stderr
         return run.stdout
 
     for target in ("lab", "test", "notebooks", "real", "bench", "badges", "lock"):
         assert "pip install" not in plan(target)
+    assert '--data "x" --device "cuda"' in plan("real")
     os.utime(tmp_path / "pyproject.toml", (9, 9))
     assert "-e ." in plan("lab")
     assert "--require-hashes" not in plan("lab")
@@ -260,10 +270,46 @@ def test_lab_opens_for_this_machine_alone() -> None:
 
 
 @needs_make
-def test_real_without_a_folder_says_so() -> None:
-    run = make("-o", ".venv/.helpers", "real")
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["real"], "make real needs the folder that holds CIFAR-10 and MNIST: make real DATA=DIR\n"),
+        (["real", "DATA=no/such folder"], "DATA is no/such folder, and there is no such folder: it must hold"),
+        (["real", "DATA=.", "DEVICE=foo"], "DEVICE is foo: it must be cpu or cuda.\n"),
+        (["test", "DEVICE=foo"], "DEVICE is foo: it must be cpu or cuda.\n"),
+    ],
+)
+def test_what_is_misspelt_is_said_before_anything_is_installed(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    for file in ("Makefile", "requirements.txt", "pyproject.toml"):
+        (tmp_path / file).write_bytes((ROOT / file).read_bytes())
+    run = make(*arguments, folder=tmp_path)
     assert run.returncode
-    assert run.stderr.startswith("make real needs the folder that holds CIFAR-10 and MNIST: make real DATA=DIR\n")
+    assert run.stderr.startswith(sentence)
+    assert run.stdout == ""
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_the_documented_order_of_real_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran = []
+    monkeypatch.setattr(build, "execute", lambda notebook, name, **given: ran.append((name[:2], given)))
+    for arguments in (["real", "--data", str(tmp_path), "04"], ["real", "04", "--data", str(tmp_path)]):
+        build.main([*arguments, "--device", "cpu"])
+    given = {"data": "real", "data_root": str(tmp_path.resolve()), "device": "cpu"}
+    assert ran == [("04", given)] * 2
+
+
+def test_another_checkout_s_helpers_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(helpers, "__file__", str(tmp_path / "helpers" / "__init__.py"))
+    with pytest.raises(SystemExit, match=r"The package helpers comes from .* and not from .*make notebooks"):
+        build.main(["99"])
+
+
+def test_an_exercise_that_is_not_there_is_looked_for_in_its_module() -> None:
+    cell = build.new_code_cell("", metadata={"tags": ["exercise:x.y"]})
+    with pytest.raises(SystemExit, match=r"no exercise 'x\.y'.*imported in helpers/exercises/__init__\.py\?"):
+        build.expand(cell)
 
 
 @needs_make
@@ -349,3 +395,23 @@ def test_an_address_of_another_form_is_refused(address: str) -> None:
         ValueError, match=r"^Repository in pyproject\.toml is .*: write https://github\.com/OWNER/REPOSITORY\.$"
     ):
         BADGES["repository"](f"[project.urls]\n{address}")
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({"pyproject.toml": "[project"}, "pyproject.toml is no TOML ("),
+        ({}, "pyproject.toml cannot be read or written (No such file"),
+        ({"pyproject.toml": None}, "README.md cannot be read or written (No such file"),
+    ],
+)
+def test_badges_name_the_file_that_is_amiss(tmp_path: Path, files: dict[str, str | None], sentence: str) -> None:
+    (tmp_path / "notebooks").mkdir()
+    script = tmp_path / "notebooks" / "badges.py"
+    script.write_bytes((ROOT / "notebooks/badges.py").read_bytes())
+    for name, text in files.items():
+        (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8") if text is None else text)
+    run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert run.returncode == 1
+    assert sentence in run.stderr
+    assert run.stderr.count("\n") == 1

@@ -150,6 +150,14 @@ def test_a_shift_that_does_not_fit_is_named_and_nothing_is_lost(shift: object) -
         EquivarianceMeter(shift=shift)
 
 
+def test_messages_stay_short() -> None:
+    for setting in ({"shift": torch.ones(40, 40)}, {"operation": torch.ones(40, 40)}, {"operation": "x" * 9999}):
+        with pytest.raises(TraitError) as caught:
+            EquivarianceMeter(**setting)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 220
+
+
 @pytest.mark.parametrize("name", ["pooling", "", None, 3, ["convolution"]])
 def test_an_unknown_operation_is_named(name: object) -> None:
     meter = EquivarianceMeter("stride 2")

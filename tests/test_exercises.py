@@ -1,7 +1,9 @@
 """The proof over all exercises at once: what is right passes, what is wrong is refused with a sentence."""
 
+import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -41,7 +43,7 @@ def assert_told(verdict):
 
 
 def test_every_exercise_has_a_name_and_a_place():
-    assert set(ex.EXERCISES) >= {"convolution.conv2d", "start_here.shift_left_kernel"}
+    assert set(ex.EXERCISES) >= {"convolution.conv2d", "start_here.down_and_darker"}
     assert ex.EXERCISES["convolution.conv2d"] is ex.convolution.conv2d
     for name, exercise in ex.EXERCISES.items():
         assert exercise.name == name
@@ -111,13 +113,22 @@ def test_cases_differ_from_seed_to_seed_and_only_from_there(exercise):
 
 @each
 def test_names_differ_in_size(exercise):
-    """Nothing square and nothing single in the first case, so that swapped axes show."""
+    """Nothing square and nothing single in the first case, so that swapped axes show and no size stands for another."""
     for value in (*exercise._cases(0)[0].args, *exercise._cases(0)[0].kwargs.values()):
         if isinstance(value, torch.Tensor) and value.dim() >= 2:
             assert value.shape[0] > 1
             assert value.std() > 0.1
         if isinstance(value, torch.Tensor) and value.dim() == 4:
             assert len(set(value.shape[2:])) == 2
+    for seed in SEEDS:
+        shapes = [value.shape for value in exercise._cases(seed)[0].args if isinstance(value, torch.Tensor)]
+        if len(shapes) == 2:
+            first, second = shapes  # of four axes the second names C_in again, of three the batch
+            assert first[0] > 1 or len(first) == 2
+            sizes = [*first, *second] if len(second) == 2 else [*first, *second[1:]]
+            if len(second) == 4:
+                sizes = [*first[1:], second[0], *second[2:]]
+            assert len(set(sizes)) == len(sizes), shapes
 
 
 def tensors(change):
@@ -191,10 +202,10 @@ def test_mutated_solutions_are_refused(exercise, item):
         same = False
     if same and item not in ("other number", "float16", "complex", "numpy"):
         return  # the change changes nothing here, such as a number transposed
-    takes_any_number = exercise.name == "start_here.shift_left_kernel"  # says its contract
+    takes_any_number = exercise.name == "start_here.down_and_darker"  # says its contract
     for seed in (0, 1):
         verdict = exercise._verdict(mutant, seed)
-        if takes_any_number and item in ("other number", "float16"):
+        if takes_any_number and item in ("float16", "numpy"):
             assert verdict.status == "passed"
         else:
             assert_told(verdict)
@@ -326,19 +337,156 @@ def test_a_cut_gradient_is_refused(exercise):
     assert_told(exercise.judge(half_cut))
 
 
-def test_dtype_is_kept_and_memory_may_have_gaps():
+def test_dtype_is_kept():
     def always_float32(x, kernel):
         return ex.convolution.convolve.function(x.float(), kernel.float())
 
     assert "should be float64, and yours is float32" in ex.convolution.convolve.judge(always_float32).message
+    by_way_of_float32 = ex.convolution.convolve._verdict(lambda x, kernel: always_float32(x, kernel).to(x.dtype))
+    assert_told(by_way_of_float32)
+    assert "in float64" in by_way_of_float32.message
 
-    def views(x, kernel, row, col):
-        x.view(-1)
-        return ex.convolution.patch_sum.function(x, kernel, row, col)
 
-    message = ex.convolution.patch_sum.judge(views).message
-    assert "view size is not compatible" in message
-    assert "not contiguous in memory" in message
+@each
+def test_what_is_demanded_is_said(exercise):
+    for text in (exercise.contract, exercise.function.__doc__):
+        assert not exercise.gradients or "keeps the dtype and the gradient" in text
+
+
+def squeezed(exercise, *dims):
+    return exercise, lambda *args, **kwargs: exercise.function(*args, **kwargs).squeeze(*dims)
+
+
+def squeezed_patch(x, kernel, row, col):
+    return (x[row : row + kernel.shape[0], col : col + kernel.shape[1]].squeeze() * kernel).sum()
+
+
+def squeezed_windows(x, kernel):
+    windows = x.unfold(0, kernel.shape[0], 1).unfold(1, kernel.shape[1], 1)
+    rows = [torch.stack([(one.squeeze() * kernel).sum() for one in row]) for row in windows]
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [
+        squeezed(ex.convolution.kernel_gradient),
+        squeezed(ex.convolution.kernel_gradient, 0),
+        squeezed(ex.convolution.kernel_gradient, 1),
+        squeezed(ex.convolution.conv2d, 0),
+        squeezed(ex.convolution.conv2d, 1),
+        squeezed(ex.convolution.conv2d, 2),
+        squeezed(ex.convolution.conv2d, 3),
+        squeezed(ex.convolution.grouped_conv2d, 0),
+        squeezed(ex.convolution.grouped_conv2d, 3),
+        squeezed(ex.convolution.convolve, 0),
+        squeezed(ex.convolution.convolve, 1),
+        (ex.convolution.patch_sum, squeezed_patch),
+        (ex.convolution.convolve, squeezed_windows),
+    ],
+)
+def test_sizes_of_one_are_met(exercise, answer):
+    verdict = exercise._verdict(answer)
+    assert_told(verdict)
+    assert not any(verdict.message.startswith(sentence) for sentence, _ in exercise.wrongs)
+
+
+def test_the_narrow_cases_are_there():
+    def some(exercise, true):
+        return any(true(*case.args, **case.kwargs) for case in exercise._cases(0))
+
+    def per_group(x, weight, groups=1):
+        return groups > 1 and len(weight) == groups
+
+    assert some(ex.convolution.grouped_conv2d, per_group)
+    assert some(ex.convolution.grouped_conv2d, lambda x, weight, groups=1: weight.shape[2:] == (1, 1))
+    for exercise in (ex.convolution.conv2d, ex.convolution.grouped_conv2d):
+        assert some(exercise, lambda x, weight, *args, **kwargs: x.shape[3] == weight.shape[3] > 1)
+    assert some(ex.convolution.conv2d, lambda x, weight, *args, **kwargs: x.shape[2] == weight.shape[2] > 1)
+    for exercise in (ex.convolution.patch_sum, ex.convolution.convolve):
+        assert some(exercise, lambda x, kernel, *args: kernel.shape[0] > 1 == kernel.shape[1])
+        assert some(exercise, lambda x, kernel, *args: kernel.shape[1] > 1 == kernel.shape[0])
+
+
+@pytest.mark.parametrize("exercise", [e for e in EXERCISES if e._cases(0)[0].args], ids=lambda e: e.name)
+def test_a_result_remembered_by_shape_is_refused(exercise):
+    known = {}
+
+    def remembers(*args, **kwargs):
+        key = [(tuple(v.shape), v.dtype, v.requires_grad) if isinstance(v, torch.Tensor) else v for v in args]
+        key = (*key, *kwargs)
+        if repr(key) not in known:
+            known[repr(key)] = exercise.function(*args, **kwargs)
+        return known[repr(key)]
+
+    has_tensors = any(isinstance(value, torch.Tensor) for value in exercise._cases(0)[0].args)
+    verdict = exercise._verdict(remembers)
+    assert verdict.status == ("wrong" if has_tensors else "passed")
+
+
+def test_a_buffer_used_again_is_refused():
+    buffers = {}
+
+    def answer(x, upstream):
+        result = ex.convolution.kernel_gradient.function(x, upstream)
+        return buffers.setdefault((result.shape, result.dtype), torch.empty_like(result)).copy_(result)
+
+    verdict = ex.convolution.kernel_gradient._verdict(answer)
+    assert_told(verdict)
+    assert "make a new tensor in each call" in verdict.message
+
+
+def test_flags_and_gradients_of_inputs_are_inputs_too():
+    def flags(x, upstream):
+        x.requires_grad_()
+        return ex.convolution.kernel_gradient.function(x, upstream).detach()
+
+    def fills(x, kernel):
+        if x.requires_grad:
+            (x.sum() * kernel.sum()).backward()
+        return ex.convolution.convolve.function(x, kernel)
+
+    message = ex.convolution.kernel_gradient._verdict(flags).message
+    assert "changes its input `x.requires_grad`: work on a copy, such as `x.clone()`." in message
+    message = ex.convolution.convolve._verdict(fills).message
+    assert "changes `x.grad` and `kernel.grad`: `.backward()` fills it" in message
+
+
+def test_defaults_of_the_notebook_do_not_matter():
+    judge, solution = ex.convolution.convolve.judge, ex.convolution.convolve.function
+
+    def plain(x, kernel):
+        out = torch.zeros(x.shape[0] - kernel.shape[0] + 1, x.shape[1] - kernel.shape[1] + 1)
+        return solution(x, kernel) + out.to(x.dtype) if out.dtype == torch.float32 else 1 / 0
+
+    try:
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        assert (judge(solution).status, judge(plain).status) == ("passed", "passed")
+        assert (torch.get_default_dtype(), torch.get_default_device().type) == (torch.float64, "meta")
+    finally:
+        torch.set_default_device(None)
+        torch.set_default_dtype(torch.float32)
+
+    def meddles(x, kernel):
+        torch.set_default_device("meta")
+        return solution(x, kernel)
+
+    assert ex.convolution.convolve._verdict(meddles).status == "passed"
+    assert torch.zeros(1).device.type == "cpu"
+
+
+def test_answers_that_cut_the_gradient_read_a_true_sentence():
+    def by_numpy(x, kernel, row, col):
+        patch = x.numpy()[row : row + kernel.shape[0], col : col + kernel.shape[1]]
+        return torch.tensor((patch * kernel.numpy()).sum())
+
+    message = ex.convolution.patch_sum._verdict(by_numpy).message
+    assert "stay with torch operations, without numpy" in message
+    message = ex.convolution.patch_sum._verdict(torch.no_grad()(ex.convolution.patch_sum.function)).message
+    assert "carries no gradient" in message
+    assert "`torch.no_grad()`" in message
+    assert "`.numpy()`" in message
 
 
 def test_the_sentence_of_a_misconception_is_found_in_other_code():
@@ -358,21 +506,110 @@ def test_one_misconception_among_others_is_found():
     assert ex.convolution.convolve.judge(flipped).message.startswith("This is the flipped kernel")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda x, weight, bias=None: F.conv2d(x, weight, bias).squeeze(),
+        lambda x, weight, bias=None: F.conv2d(x, weight, None if bias is None else bias * weight.shape[2]),
+        lambda x, weight, bias=None: F.conv2d(x / weight.shape[2], weight, bias),
+        lambda x, weight, bias=None: F.conv2d(x / weight.shape[3], weight, bias),
+        lambda x, weight, bias=None: F.conv2d(x, weight, None if bias is None else bias * len(x)),
+    ],
+)
+def test_no_untrue_sentence_is_said(answer):
+    for seed in SEEDS:
+        verdict = ex.convolution.conv2d._verdict(answer, seed)
+        assert_told(verdict)
+        assert verdict.message.startswith("In the case"), verdict.message
+
+
+def test_one_number_at_a_time_is_fast_enough():
+    def conv2d(x, weight, bias=None):
+        (n, c_in, h, w), (c_out, _, kh, kw) = x.shape, weight.shape
+        out = x.new_zeros(n, c_out, h - kh + 1, w - kw + 1)
+        for b, o, r, c in itertools.product(*map(range, out.shape)):
+            for k, i, j in itertools.product(range(c_in), range(kh), range(kw)):
+                out[b, o, r, c] += x[b, k, r + i, c + j] * weight[o, k, i, j]
+            if bias is not None:
+                out[b, o, r, c] += bias[o]
+        return out
+
+    assert ex.convolution.conv2d.judge(conv2d).status == "passed"
+
+
+def test_a_wrong_answer_that_is_right_no_longer_names_it():
+    """Alike at the first difference, but the named one is wrong before it: its sentence would be untrue."""
+
+    def answer(x, weight, bias=None):
+        return F.conv2d(x.sum(0), weight, bias) if len(x) == 1 else F.conv2d(x, weight, bias)
+
+    assert "sum over the pictures" not in ex.convolution.conv2d._verdict(answer).message
+
+
+def test_the_kernel_of_notebook_00_is_exact():
+    exercise = ex.start_here.down_and_darker
+    for noise in (1e-5, -1e-5):
+        assert_told(exercise._verdict(lambda noise=noise: exercise.function() + noise))
+    for answer in ([[1, 2], [3]], np.array([["a"] * 3] * 3), np.zeros((2, 2)), 0.5 * torch.ones(2, 2)):
+        verdict = exercise._verdict(lambda answer=answer: answer)
+        assert_told(verdict)
+        assert "gradient" not in verdict.message
+        assert "(3, 3)" in verdict.message or "3×3" in verdict.message
+    assert "0.5" not in exercise.stub_source
+
+
+@pytest.mark.parametrize(
+    ("sentence", "function"), ex.start_here.down_and_darker.wrongs, ids=lambda item: getattr(item, "__name__", "")
+)
+def test_the_sentences_of_notebook_00_are_true(sentence, function):
+    """What each says about where the picture goes is what its kernel does to a single bright pixel."""
+    kernel = torch.as_tensor(function()).float()
+    pixel = F.pad(torch.ones(1, 1, 1, 1), (2, 2, 2, 2))
+    rows, cols = torch.nonzero(F.conv2d(pixel, kernel[None, None], padding=1)[0, 0]).T - 2
+    if len(rows) > 1:
+        assert "blurs" in sentence or "lays" in sentence
+        return
+    moves = sentence.replace(".", ":").split(":")[0]
+    assert ("up" in moves, "down" in moves) == (rows < 0, rows > 0)
+    assert ("to the left" in moves, "to the right" in moves) == (cols < 0, cols > 0)
+
+
 def test_none_and_kinds_are_named():
     judge = ex.convolution.convolve.judge
     assert "forget `return`" in judge(lambda x, kernel: None).message
     assert "a list" in judge(lambda x, kernel: [[1.0]]).message
-    assert "from_numpy" in judge(lambda x, kernel: x.numpy()).message
+    assert "without numpy" in judge(lambda x, kernel: x.numpy()).message
     assert "not `yield`" in judge(generator_like).message
     assert "was given a Tensor" in judge(torch.ones(1)).message
     assert "`convolve(x, kernel)`" in judge(lambda x: x).message
     assert "a class" in judge(nn.Conv2d).message
+    message = ex.convolution.conv2d.judge(lambda x, weight, bias: F.conv2d(x, weight, bias)).message
+    assert "`conv2d(x, weight, bias=None)`" in message
+    assert "'bias'" in message
     assert ".item()" in ex.convolution.patch_sum.judge(lambda x, kernel, row, col: 0.5).message
     assert "whole number" in ex.convolution.count_parameters.judge(lambda *a, **k: 448.0).message
 
 
 def generator_like(x, kernel):
     yield x
+
+
+def only_pass(x, kernel):
+    pass
+
+
+def only_words(x, kernel):
+    """Slide."""
+    ...
+
+
+def returns_nothing(x, kernel):
+    x + kernel.sum()
+
+
+def test_an_empty_body_is_not_attempted():
+    for function, status in ((only_pass, "not attempted"), (only_words, "not attempted"), (returns_nothing, "wrong")):
+        assert ex.convolution.convolve._verdict(function).status == status
 
 
 def test_an_unfinished_branch_is_told():
@@ -424,12 +661,13 @@ def test_hints_come_one_by_one(capsys):
         text = capsys.readouterr().out
         assert f"Hint {number} of 3" in text
         assert exercise.hints[number - 1] in text
-    assert "solution()" in text
+    assert "`solution()` shows an answer once you have tried." in text
 
 
-def test_the_solution_waits_for_an_attempt(capsys):
+def test_the_solution_waits_for_an_attempt(capsys, monkeypatch):
     exercise = ex.convolution.grouped_conv2d
     exercise._attempted = False
+    monkeypatch.setattr(engine.progress, "passed", dict)
     exercise.judge(run_cell(exercise.stub_source, exercise))
     exercise.solution()
     assert "def " not in capsys.readouterr().out
@@ -438,18 +676,31 @@ def test_the_solution_waits_for_an_attempt(capsys):
     exercise.judge(lambda x, weight, groups=1: x)
     exercise.solution()
     assert exercise.solution_source in capsys.readouterr().out
+    exercise._attempted = False  # as after a restart
+    monkeypatch.setattr(engine.progress, "passed", lambda: {exercise.name: "2026-01-01"})
+    exercise.solution()
+    assert exercise.solution_source in capsys.readouterr().out
 
 
 def test_check_says_the_status_in_words(capsys):
-    check = ex.start_here.shift_left_kernel.check
-    check(ex.start_here.shift_left_kernel.function)
-    assert capsys.readouterr().out == "Passed: Move the picture. That is right.\n"
+    check = ex.start_here.down_and_darker.check
+    check(ex.start_here.down_and_darker.function)
+    assert capsys.readouterr().out == "Passed: Down and darker. That is right.\n"
     check(lambda: ...)
-    assert capsys.readouterr().out.startswith("Not attempted yet: Move the picture.")
-    check(lambda: print("now here") or [[0, 0, 0], [1, 0, 0], [0, 0, 0]])
+    assert capsys.readouterr().out.startswith("Not attempted yet: Down and darker.")
+    check(lambda: print("now here") or [[0, 0, 0], [0.5, 0, 0], [0, 0, 0]])
     text = capsys.readouterr().out
-    assert text.startswith("Not right yet: Move the picture. This kernel moves the picture to the right")
+    assert text.startswith("Not right yet: Down and darker. This kernel moves the picture to the right")
     assert text.endswith("Your code printed:\nnow here\n\n")
+
+
+def test_text_that_no_file_can_hold_is_shown(capsys):
+    def answer(x, kernel):
+        raise ValueError("bad \ud800 name")
+
+    ex.convolution.convolve.judge(answer).message.encode()
+    engine._display("\ud800", "name \ud800", "text/html")
+    assert capsys.readouterr().out == "name ?\n"
 
 
 def test_the_shown_html_is_safe(monkeypatch):
@@ -460,7 +711,7 @@ def test_the_shown_html_is_safe(monkeypatch):
         print("<script>alert(1)</script>")
         raise ValueError("<b>`x`</b>")
 
-    ex.start_here.shift_left_kernel.check(answer)
+    ex.start_here.down_and_darker.check(answer)
     ((rich, plain, mime),) = shown
     assert mime == "text/html"
     assert "<script>" not in rich

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import data
+from helpers import data, download
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,18 +46,27 @@ def tar_of(files: dict[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def entry(path: str, content: bytes) -> data.File:
-    return data.File(path, len(content), md5(content))
+def entry(path: str, content: bytes) -> download.File:
+    return download.File(path, len(content), md5(content))
 
 
-def published(url: str, archives: dict[str, tuple[bytes, dict[str, bytes]]]) -> data.Published:
-    return data.Published(
+def published(url: str, archives: dict[str, tuple[bytes, dict[str, bytes]]]) -> download.Published:
+    return download.Published(
         url,
         tuple(
-            data.Archive(name, len(packed), md5(packed), tuple(entry(*file) for file in files.items()))
+            download.Archive(name, len(packed), md5(packed), tuple(entry(*file) for file in files.items()))
             for name, (packed, files) in archives.items()
         ),
     )
+
+
+STRANGE = {  # what is sent in place of an answer, piece by piece
+    "page": [b"HTTP/1.0 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html>Please log in</html>"],
+    "loop": [b"HTTP/1.0 302 Found\r\nLocation: /cifar.tar.gz\r\n\r\n"],
+    "nowhere": [b"HTTP/1.0 302 Found\r\nLocation: http://%s.example/\r\n\r\n" % (b"x" * 70)],
+    "garbage": [b"\x00\x07 garbage\tof " + b"a" * 5000 + b"\r\n"],
+    "slow headers": [b"HTTP/1.0 200 OK\r\n", *([b"X: y\r\n"] * 60)],
+}
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -87,6 +96,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         content = server.content.get(self.path)
         note = {"path": self.path, "range": self.headers["Range"], "if_range": self.headers["If-Range"], "sent": 0}
         server.log.append(note)
+        if todo in STRANGE:
+            with contextlib.suppress(OSError):
+                for piece in STRANGE[todo]:
+                    self.wfile.write(piece)
+                    if len(STRANGE[todo]) > 1 and server.released.wait(0.1):
+                        break
+            self.close_connection = True
+            return
         if todo.isdecimal() or content is None:
             self.send_error(int(todo) if todo.isdecimal() else 404)
             return
@@ -135,9 +152,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     }
     running.content = {"/cifar.tar.gz": tar_of(FILES)} | {f"/{name}": content for name, (content, _) in packed.items()}
     for name, table in tables.items():
-        monkeypatch.setitem(data.PUBLISHED, name, table)
-    monkeypatch.setattr(data, "PAUSE", 0.01)
-    monkeypatch.setattr(data, "TIMEOUT", 5.0)
+        monkeypatch.setitem(download.PUBLISHED, name, table)
+    monkeypatch.setattr(download, "PAUSE", 0.01)
+    monkeypatch.setattr(download, "TIMEOUT", 5.0)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     yield running
     running.released.set()
@@ -254,16 +271,16 @@ def test_another_length_is_another_file(server: Server, tmp_path: Path) -> None:
     server.plan = ["endless"] * 9
     with pytest.raises(data.DataError, match="sent more than the expected"):
         data.fetch("cifar10", tmp_path)
-    assert len(server.log) == 1 + data.TRIES
+    assert len(server.log) == 1 + download.TRIES
 
 
 @pytest.mark.parametrize("kind", ["stall", "drip"])
 def test_a_stall_ends(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(data, "TIMEOUT", 0.2)
+    monkeypatch.setattr(download, "TIMEOUT", 0.2)
     server.plan = [kind] * 9
-    with pytest.raises(data.DataError, match=r"sent nothing for 0.2 seconds: given up after 5 tries"):
+    with pytest.raises(data.DataError, match=r"sent next to nothing for 0.2 seconds: given up after 5 tries"):
         data.fetch("cifar10", tmp_path)
-    assert len(server.log) == data.TRIES
+    assert len(server.log) == download.TRIES
 
 
 def test_a_404_is_said_at_once(server: Server, tmp_path: Path) -> None:
@@ -314,7 +331,7 @@ def test_a_bad_archive_leaves_nothing(
         content = packed.getvalue()
     server.content["/cifar.tar.gz"] = content
     table = published(server.url, {"cifar.tar.gz": (content, FILES)})  # as if these had been published
-    monkeypatch.setitem(data.PUBLISHED, "cifar10", table)
+    monkeypatch.setitem(download.PUBLISHED, "cifar10", table)
     with pytest.raises(data.DataError, match=r"cifar.tar.gz cannot be unpacked \(.*it was removed, fetch again"):
         data.fetch("cifar10", tmp_path)
     assert not (tmp_path / "cifar-10-batches-py").exists()
@@ -354,11 +371,11 @@ def test_two_fetches_at_once(server: Server, tmp_path: Path) -> None:
 
 def test_a_killed_process_leaves_nothing_that_is_taken_for_whole(server: Server, tmp_path: Path) -> None:
     server.plan = ["stall"]
-    archive = data.PUBLISHED["cifar10"].archives[0]
+    archive = download.PUBLISHED["cifar10"].archives[0]
     code = f"""
-        from helpers import data
-        from helpers.data import Archive, File, Published
-        data.PUBLISHED["cifar10"] = Published({server.url!r}, ({archive!r},))
+        from helpers import data, download
+        from helpers.download import Archive, File, Published
+        download.PUBLISHED["cifar10"] = Published({server.url!r}, ({archive!r},))
         data.fetch("cifar10", {str(tmp_path)!r}, progress=lambda here, total: print(here, flush=True))
     """
     process = subprocess.Popen(
@@ -405,7 +422,7 @@ def test_the_disk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(data.DataError, match="is not a folder: choose another root"):
             data.fetch("cifar10", root)
 
-    monkeypatch.setattr(data.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
     with pytest.raises(data.DataError, match="has 0 MB of free space"):
         data.fetch("cifar10", tmp_path)
     monkeypatch.undo()
@@ -425,7 +442,7 @@ def test_what_the_disk_complains_about(
     def fails(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(data.shutil, "copyfileobj", fails)
+    monkeypatch.setattr(download.shutil, "copyfileobj", fails)
     with pytest.raises(data.DataError, match=message) as caught:
         data.fetch("cifar10", tmp_path)
     assert "\n" not in str(caught.value)
@@ -440,10 +457,15 @@ def test_what_the_disk_complains_about(
         ({"root": ""}, "root must be the path of a folder"),
         ({"root": 3}, "got 3"),
         ({"root": "a\0b"}, "root must be"),
-        ({"url": "file:///etc"}, "url must be an address that begins with http:// or https://, got 'file:///etc'"),
-        ({"url": "http://"}, "url must be"),
-        ({"url": "http://host:99999/"}, "url must be"),
-        ({"url": "http://a b/"}, "url must be"),
+        ({"url": "file:///etc"}, "url is 'file:///etc', which is no address that can be used: give one like https://"),
+        ({"url": "http://"}, "url is"),
+        ({"url": "http://host:99999/"}, "url is"),
+        ({"url": "http://a b/"}, "url is 'http://a b/', which is no address"),
+        ({"url": "http://a..b/"}, "url is 'http://a..b/', which is no address"),
+        ({"url": f"http://{'a' * 64}.example/"}, "url is 'http://a.*, which is no address"),
+        ({"url": "http://host:abc/"}, "url is"),
+        ({"url": "http://host:0/"}, "url is"),
+        ({"url": "http://[::1/"}, "url is"),
         ({"progress": 3}, "progress must be a function"),
         ({"cancel": True}, "cancel must be a threading.Event"),
     ],
@@ -457,17 +479,17 @@ def test_bad_arguments(tmp_path: Path, arguments: dict, message: str) -> None:
 def test_the_command_says_what_it_did(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert data.main(["fetch", "mnist", "--root", str(tmp_path)]) == 0
+    assert download.main(["fetch", "mnist", "--root", str(tmp_path)]) == 0
     assert "is complete" in capsys.readouterr().out
     assert_whole(tmp_path, DIGITS, "mnist")
-    assert data.main(["fetch", "mnist", "--root", str(tmp_path)]) == 0
+    assert download.main(["fetch", "mnist", "--root", str(tmp_path)]) == 0
     assert "already complete" in capsys.readouterr().out
 
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(data, "fetch", stopped)
-    assert data.main(["fetch", "mnist", "--root", str(tmp_path)]) == 130
+    monkeypatch.setattr(download, "fetch", stopped)
+    assert download.main(["fetch", "mnist", "--root", str(tmp_path)]) == 130
     assert "continues where this one left off" in capsys.readouterr().err
 
 
@@ -490,30 +512,101 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture, monkeyp
         assert "Traceback" not in errors
         assert output == ""
     with pytest.raises(SystemExit) as leaves:
-        data.main(["fetch", "--help"])
+        download.main(["fetch", "--help"])
     assert leaves.value.code == 0
     assert "--root DIR" in capsys.readouterr().out
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     address = f"http://127.0.0.1:{closed_port()}"
-    assert data.main(["fetch", "mnist", "--root", str(tmp_path), "--url", address]) == 1
+    assert download.main(["fetch", "mnist", "--root", str(tmp_path), "--url", address]) == 1
     assert "cannot be reached" in capsys.readouterr().err
-    assert data.main(["fetch", "mnist", "--root", ""]) == 1
+    assert download.main(["fetch", "mnist", "--root", ""]) == 1
     assert "root must be the path of a folder" in capsys.readouterr().err
 
 
 def test_the_published_sums_are_torchvisions() -> None:
     from torchvision.datasets import CIFAR10, MNIST
 
-    (cifar,) = data.PUBLISHED["cifar10"].archives
-    assert f"{data.PUBLISHED['cifar10'].url}/{cifar.name}" == CIFAR10.url
+    (cifar,) = download.PUBLISHED["cifar10"].archives
+    assert f"{download.PUBLISHED['cifar10'].url}/{cifar.name}" == CIFAR10.url
     assert cifar.md5 == CIFAR10.tgz_md5
     theirs = dict(CIFAR10.train_list + CIFAR10.test_list)
     theirs[CIFAR10.meta["filename"]] = CIFAR10.meta["md5"]
     assert {Path(file.path).name: file.md5 for file in cifar.files} == theirs
     assert {Path(file.path).parent.name for file in cifar.files} == {CIFAR10.base_folder}
-    mnist = data.PUBLISHED["mnist"]
+    mnist = download.PUBLISHED["mnist"]
     assert [(archive.name, archive.md5) for archive in mnist.archives] == MNIST.resources
     assert f"{mnist.url}/" == MNIST.mirrors[0]
     assert [archive.files[0].path for archive in mnist.archives] == [
         f"MNIST/raw/{name.removesuffix('.gz')}" for name, _ in MNIST.resources
     ]
+
+
+def test_a_page_is_not_the_file(server: Server, tmp_path: Path) -> None:
+    """A network that asks for a login answers every address with its page."""
+    for plan in (["page"], ["break", "page"]):
+        server.plan = list(plan)
+        with pytest.raises(data.DataError, match="sent a page and not the file") as caught:
+            data.fetch("cifar10", tmp_path)
+        assert "\n" not in str(caught.value)
+        kept = [path.read_bytes() for path in tmp_path.rglob("*.part")]
+        assert kept == ([server.content["/cifar.tar.gz"][: len(kept[0])]] if len(plan) == 2 else [])
+    data.fetch("cifar10", tmp_path)
+    assert_whole(tmp_path, FILES, "cifar10")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("loop", "answered 302 \\(.*: try again later"),
+        ("garbage", "the connection to .* failed \\(.*: given up after 5 tries"),
+        ("nowhere", "the connection to .* failed \\(.*: given up after 5 tries"),
+        ("slow headers", "sent next to nothing for 0.3 seconds: given up after 5 tries"),
+    ],
+)
+def test_a_strange_answer_is_one_short_line(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, said: str
+) -> None:
+    if kind == "slow headers":
+        monkeypatch.setattr(download, "TIMEOUT", 0.3)
+    server.plan = [kind] * 30
+    with pytest.raises(data.DataError, match=said) as caught:
+        data.fetch("cifar10", tmp_path)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 320
+
+
+@pytest.mark.parametrize("path", ["MNIST/raw/images", "MNIST/raw/labels"])
+def test_a_folder_in_the_way_is_named_before_anything_is_fetched(server: Server, tmp_path: Path, path: str) -> None:
+    (tmp_path / path).mkdir(parents=True)
+    with pytest.raises(data.DataError, match="is in the way of a file of this name: remove it") as caught:
+        data.fetch("mnist", tmp_path)
+    assert str(tmp_path / path) in str(caught.value)
+    assert server.log == []
+
+
+ROOTS = {
+    "too long": (f"/tmp/{'x' * 300}", "which is too long for the name of a folder"),
+    "surrogate": ("/tmp/\ud800", "root must be the path of a folder"),
+    "byte": ("/tmp/\udcff", "root must be the path of a folder"),
+    "NUL": ("/tmp/\0", "root must be the path of a folder"),
+}
+
+
+@pytest.mark.parametrize(("root", "said"), ROOTS.values(), ids=ROOTS)
+def test_a_name_that_no_folder_can_have(root: str, said: str, capsys: pytest.CaptureFixture) -> None:
+    for use in (data.fetch, data.problem, lambda name, root: data.load("digits", source="real", root=root)):
+        with pytest.raises(ValueError, match=said) as caught:
+            use("mnist", root)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 160
+    assert download.main(["fetch", "mnist", "--root", root]) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such folder names")
+@pytest.mark.parametrize("name", ["plain", "of two words", "it's", 'a "quote"', "$HOME", "`x`"])
+def test_the_command_can_be_run_as_it_stands(tmp_path: Path, name: str) -> None:
+    said = data.problem("mnist", tmp_path / name)
+    command = said.split("run `", 1)[1].rsplit("`, or use", 1)[0]
+    shown = subprocess.run(["sh", "-c", f"printf '%s\\n' {command}"], capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines()[-1] == str(tmp_path / name)

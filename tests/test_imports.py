@@ -13,22 +13,30 @@ HELPERS = ROOT / "helpers"
 # part of helpers: (the parts it may import, the libraries it may import beside the standard one)
 ARROWS = {
     "__init__": ((), ()),
-    "errors": ((), ()),
+    "errors": (("shapes",), ()),
     "shapes": ((), ()),
     "progress": ((), ()),
-    "kernels": ((), ("torch",)),
+    "kernels": (("shapes",), ("torch",)),
     "ops": (("shapes",), ("torch",)),
-    "data": ((), ("torch", "torchvision", "numpy", "PIL", "sklearn", "tqdm", "filelock")),
-    "train": ((), ("torch", "numpy", "tqdm")),
-    "plots": ((), ("torch", "numpy", "PIL", "matplotlib", "IPython")),
+    "data": (("drawings", "download"), ("torch", "torchvision", "numpy", "PIL", "sklearn")),
+    "drawings": ((), ("torch", "numpy")),
+    "download": ((), ("tqdm", "filelock")),
+    "train": (("shapes",), ("torch", "numpy", "tqdm")),
+    "plots": (("shapes",), ("torch", "numpy", "PIL", "matplotlib", "IPython")),
     "exercises": (("shapes", "ops", "progress"), ("torch", "numpy", "IPython")),
+    "predictions": (("widgets",), ()),
     "widgets": (
-        ("shapes", "ops", "kernels", "plots", "data", "progress", "exercises"),
+        ("shapes", "ops", "kernels", "plots", "data", "download", "progress", "exercises"),
         ("torch", "numpy", "PIL", "IPython", "psutil", "traitlets", "ipywidgets", "anywidget"),
     ),
 }
 # Imported inside the function that needs them, because they take long to load.
-LATE = {"data": {"torchvision", "numpy", "PIL", "sklearn", "tqdm"}, "widgets": {"helpers.plots"}}
+LATE = {
+    "data": {"torchvision", "numpy", "PIL", "sklearn"},
+    "drawings": {"numpy"},
+    "download": {"tqdm", "filelock"},
+    "widgets": {"helpers.plots"},
+}
 # Of the widgets, only the panels of notebook 00 show what the learner has passed.
 PANELS = {"setup_check", "data_panel", "series_map"}
 FOR_PANELS = {"helpers.progress", "helpers.exercises"}
@@ -139,7 +147,7 @@ def test_no_star_and_no_search_path(path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("module", ["helpers", "helpers.shapes", "helpers.progress"])
+@pytest.mark.parametrize("module", ["helpers", "helpers.shapes", "helpers.progress", "helpers.download"])
 def test_loads_the_standard_library_alone(module: str) -> None:
     assert loaded(f"import {module}") == {"helpers"}
 

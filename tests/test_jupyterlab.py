@@ -59,6 +59,10 @@ def committed(source):
     return nbformat.read(build.notebook_of(source), as_version=4)
 
 
+def committed_start():
+    return committed(build.SOURCES[0])
+
+
 def run_all(page):
     menu(page, "Run", "Run All Cells")
     page.wait_for_function(
@@ -79,6 +83,12 @@ def menu(page, *names):
 
 
 def serious(page):
+    """Return what axe-core calls serious or critical inside the notebook's outputs, also where they are out of view.
+
+    JupyterLab's outer boxes hide their overflow; axe would take what is scrolled away for clipped, and skip it.
+    """
+    for rule in (".jp-Cell { content-visibility: visible", ".jp-ThemedContainer { overflow: visible"):
+        page.add_style_tag(content=f"{rule} !important; }}")
     results = Axe().run(page, context=".jp-Notebook .jp-OutputArea-output", options={"resultTypes": ["violations"]})
     found = [v for v in results.response["violations"] if v["impact"] in ("serious", "critical")]
     return [(v["id"], node["html"][:200], node["failureSummary"][:300]) for v in found for node in v["nodes"]]
@@ -110,6 +120,26 @@ def test_every_widget_is_painted_and_nothing_complains(source, opened):
     assert serious(page) == []
     menu(page, "Settings", "Theme", "JupyterLab Light")
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'true'", timeout=MINUTE)
+
+
+def test_keys_typed_into_the_lab_stay_in_it(opened):
+    page = opened("00_start_here")
+    run_all(page)
+    cells = page.locator(".jp-Cell").count()
+    weight = page.locator(".cw [data-place='1 1']").first
+    weight.click()
+    page.keyboard.type("dd")  # in JupyterLab's command mode this deletes the cell
+    page.keyboard.press("Enter")
+    assert weight.get_attribute("aria-invalid") == "true"
+    page.keyboard.press("Escape")
+    result = page.locator(".cw .kl-result canvas").first
+    for focused in (weight, result, page.get_by_role("button", name="Reset").first):
+        focused.click()
+        for key in ("a", "b", "x", "z", "m", "d", "d", "ArrowDown", "ArrowUp", "Shift+M", "Escape"):
+            page.keyboard.press(key)
+    assert page.locator(".jp-Cell").count() == cells
+    assert page.locator(".jp-MarkdownCell").count() == sum(c.cell_type == "markdown" for c in committed_start().cells)
+    assert page.errors == []
 
 
 def test_a_restart_of_the_jupyter_kernel_leaves_a_picture_and_a_sentence(opened):

@@ -195,10 +195,25 @@ def test_default_is_the_photograph_and_its_code_runs_alone() -> None:
     assert lab.image.shape == (1, 128, 128)
     assert lab.kernel == tuple(tuple(map(float, row)) for row in KERNELS["sobel x"].grid)
     assert lab.display == "signed"
-    assert lab.probe == (63, 63)
+    assert lab.probe == (83, 47)
     names = {}
     exec(lab.torch_code(), names)
     assert torch.equal(names["output"], lab.output)
+
+
+def test_the_first_pixel_shown_has_something_to_sum() -> None:
+    dots = torch.zeros(9, 12)
+    dots[0, 5] = 1  # the largest, but at the border
+    dots[4, 7] = dots[5, 4] = 0.5  # equal: the first row counts
+    dots[5, 7] = 0.4
+    assert KernelLab(dots, "identity", padding=1).probe == KernelLab(dots, [[0.1]]).probe == (4, 7)
+    assert KernelLab(dots, [[-3]]).probe == (4, 7), "the magnitude counts, not the sign"
+    dots[5, 4] += 1e-7
+    assert KernelLab(dots, [[1]]).probe == (4, 7), "what a machine may round otherwise is equal"
+    assert KernelLab(dots * 0, [[1]]).probe == (3, 4)
+    for height, width in ((1, 1), (1, 2), (2, 1), (3, 5)):
+        assert KernelLab(torch.rand(height, width), [[1]]).patch > 0
+    assert KernelLab(dots, "identity", probe=(0, 0)).probe == (0, 0)
 
 
 def test_colours_turn_grey() -> None:

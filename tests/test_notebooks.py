@@ -82,7 +82,8 @@ def test_the_form_of_the_house(source):
     assert code[1].metadata.tags == ["parameters"]
     for name, kind in PARAMETERS.items():
         assert re.search(rf"^{name}: {kind} = .+  # .+", code[1].source, re.M), f"the parameter {name} is missing"
-    assert any(cell.source.startswith("Prediction(") for cell in code)
+    assert any(re.fullmatch(r"predict\.\w+\(\)", cell.source) for cell in code), "no prediction"
+    assert not any("Prediction(" in cell.source for cell in code), "a cell that holds the answer shows it"
     headings = re.findall(r"^##+ (.+)$", "\n".join(markdown), re.M)
     order = [headings.index(name) for name in ("Play", "Practise", "Myth check", "You saw")]
     assert order == sorted(order)

@@ -1,11 +1,13 @@
 """The operations by hand against torch: values and gradients in float64 within 1e-10, on seeded random settings."""
 
 import ast
+import functools
 import inspect
 import math
 import random
 import re
 import warnings
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -425,6 +427,7 @@ def test_nothing_is_borrowed_from_torch():
 IMAGE = torch.zeros(2, 4, 5, 6)
 WEIGHT = torch.zeros(6, 4, 3, 3)
 POOLED = torch.zeros(1, 2, 2)
+WIDE = torch.zeros(1, 1, 2000, 2000)
 PLACES = torch.zeros(1, 2, 2, dtype=torch.int64)
 
 REFUSED = [
@@ -531,18 +534,84 @@ REFUSED = [
     (lambda: ops.layer_norm(IMAGE, (6,), torch.zeros(5)), "weight must have shape (6,), got (5,)"),
     (lambda: ops.layer_norm(IMAGE, (6,), None, torch.zeros(6).double()), "bias must have the input's dtype"),
     (lambda: ops.layer_norm(IMAGE, (6,), eps=-INF), "eps must be finite and at least 0, got -inf"),
+    (lambda: ops.batch_norm(IMAGE, None, None, training=True, eps=10**400), "eps must be a number that a float can"),
+    (lambda: ops.batch_norm(IMAGE, None, None, training=True, eps=torch.ones(2)), "got a Tensor of shape (2,)"),
+    (lambda: ops.batch_norm(IMAGE, None, None, training=True, momentum=IMAGE), "momentum must be a number, got a"),
+    (lambda: ops.group_norm(IMAGE, 10**5000), "num_groups must be at most 1000000000, got a value of type int"),
+    (
+        lambda: ops.layer_norm(IMAGE, torch.tensor([6])),
+        "normalized_shape must be a list or tuple of whole numbers, got",
+    ),
+    (lambda: ops.pad(IMAGE, (1, 1), value=10**400), "value must be a number that a float can hold, got 1000"),
+    (lambda: ops.pad(IMAGE, (1, 1), value=1e300), "value must fit into torch.float32, the input's dtype, got 1e+300"),
+    (lambda: ops.pad(PLACES, (1, 1), value=10**30), "value must fit into torch.int64, the input's dtype, got 1000"),
+    (lambda: ops.pad(IMAGE, (1, 1), value=IMAGE), "value must be a number, got a Tensor of shape (2, 4, 5, 6)"),
+    (lambda: ops.pad(IMAGE, (1, 1), np.zeros(3)), "'replicate' or 'circular', got a ndarray of shape (3,)"),
+    (lambda: ops.pad(IMAGE, (10**30, 1)), "pad[0] must be at most 1000000000, got 1000"),
+    (
+        lambda: ops.pad(IMAGE, (10**9, -(10**9)), "replicate"),
+        "the padded input would hold 4.0e+10 values, at most 1e+09",
+    ),
+    (lambda: ops.pad(IMAGE[:0], (10**9, 10**9)), "the padded input would hold 4.0e+10 values, at most 1e+09"),
+    (lambda: ops.pad(IMAGE, b"11"), "pad must be a list or tuple of whole numbers, got b'11'"),
+    (
+        lambda: ops.avg_pool2d(IMAGE, 2, divisor_override=10**30),
+        "divisor_override must be at most 1000000000, got 1000",
+    ),
+    (
+        lambda: ops.conv3d(IMAGE[:, :, None], WEIGHT[:, :, None], padding=b"x"),
+        "padding must be a whole number, got b'x' of type",
+    ),
+    (lambda: ops.conv2d(IMAGE, WEIGHT, padding=np.ones(2)), "padding must be a whole number, got a ndarray of shape"),
+    (lambda: ops.conv2d(IMAGE, WEIGHT, padding=10**6), "the padded input would hold 3.2e+13 values, at most 1e+09 fit"),
+    (lambda: ops.conv2d(IMAGE, WEIGHT, padding="same", dilation=10**9), "the padded input would hold"),
+    (
+        lambda: ops.conv2d(WIDE, WIDE[..., :1000, :1000]),
+        "all windows together would hold 1.0e+12 values, at most 1e+09",
+    ),
+    (lambda: ops.conv2d(IMAGE, WEIGHT, stride=10**30), "stride must be at most 1000000000, got 1000"),
+    (
+        lambda: ops.conv2d(IMAGE, WEIGHT, stride=[[1, 2]] * 99),
+        "stride[0] must be a whole number, got [1, 2] of type list",
+    ),
+    (lambda: ops.max_unpool2d(POOLED, PLACES, 10**6), "the output would hold 4.0e+12 values, at most 1e+09 fit here"),
+    (lambda: ops.max_pool2d(IMAGE, IMAGE), "kernel_size must be a whole number, got a Tensor of shape (2, 4, 5, 6)"),
 ]
 
 
 @pytest.mark.parametrize(("call", "sentence"), REFUSED, ids=range(len(REFUSED)))
 def test_every_refusal_names_the_value_and_the_need(call, sentence):
-    with pytest.raises(ValueError, match=re.escape(sentence)):
+    with pytest.raises(ValueError, match=re.escape(sentence)) as caught:
         call()
+    assert "\n" not in str(caught.value)
 
 
-def test_a_refused_call_changes_no_running_statistic():
+@pytest.mark.parametrize("norm", [ops.batch_norm, functools.partial(ops.instance_norm, use_input_stats=True)])
+@pytest.mark.parametrize(
+    "wrong", [{"weight": torch.zeros(6)}, {"eps": 10**400}, {"eps": torch.ones(1)}, {"momentum": "0.1"}]
+)
+def test_a_refused_call_changes_no_running_statistic(norm, wrong):
     mean, var = torch.zeros(4), torch.ones(4)
-    with pytest.raises(ValueError, match="weight must have shape"):
-        ops.batch_norm(IMAGE + 1, mean, var, torch.zeros(6), training=True)
+    training = {"training": True} if norm is ops.batch_norm else {}
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        norm(IMAGE + 1, mean, var, **training, **wrong)
     assert mean.tolist() == [0] * 4
     assert var.tolist() == [1] * 4
+
+
+def test_numbers_of_every_kind_are_taken_as_floats():
+    """Fractions, numpy's numbers and whole numbers beyond int64 give what the float gives."""
+    running = torch.zeros(4), torch.ones(4)
+    for eps, momentum in ((Fraction(1, 8), Fraction(1, 2)), (10**30, np.float32(0.5))):
+        ours, theirs = ([x.clone() for x in running] for _ in range(2))
+        mine = ops.batch_norm(IMAGE + 1, *ours, training=True, eps=eps, momentum=momentum)
+        reference = F.batch_norm(IMAGE + 1, *theirs, training=True, eps=float(eps), momentum=0.5)
+        torch.testing.assert_close([mine, *ours], [reference, *theirs])
+    assert torch.equal(ops.pad(IMAGE, (1, 1), value=10**30), F.pad(IMAGE, (1, 1), value=1e30))
+    assert torch.equal(ops.pad(IMAGE, (1, 1), value=Fraction(1, 4)), F.pad(IMAGE, (1, 1), value=0.25))
+    assert torch.equal(ops.pad(PLACES, (1, 1), value=2**62 + 1), F.pad(PLACES, (1, 1), value=0) + border(2**62 + 1))
+
+
+def border(value):
+    """Return (1, 2, 4) whole numbers: value in the first and last column, else 0."""
+    return torch.tensor([value, 0, 0, value]).expand(1, 2, 4)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from traitlets import TraitError
+from widget_page import draw
 
-from helpers import data, exercises, progress
+from helpers import download, exercises, progress
 from helpers.widgets import DataPanel, SeriesMap, SetupCheck, series, setup_check
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -250,7 +251,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[http.server.ThreadingHTTPServer]:
-    """A server on this machine with a small MNIST, which `data` takes for the published one."""
+    """A server on this machine with a small MNIST, which `download` takes for the published one."""
     content = bytes(range(256)) * 4096
     packed = gzip.compress(content, compresslevel=0, mtime=0)
 
@@ -259,7 +260,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[http.server.ThreadingHTT
 
     names = ("train-images", "t10k-images")
     archives = tuple(
-        data.Archive(f"{n}.gz", len(packed), md5(packed), (data.File(f"MNIST/raw/{n}", len(content), md5(content)),))
+        download.Archive(
+            f"{n}.gz", len(packed), md5(packed), (download.File(f"MNIST/raw/{n}", len(content), md5(content)),)
+        )
         for n in names
     )
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
@@ -267,9 +270,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[http.server.ThreadingHTT
     server.asked, server.half, server.hold, server.gone = [], threading.Event(), threading.Event(), False
     server.hold.set()
     address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setitem(data.PUBLISHED, "mnist", data.Published(address, archives))
-    monkeypatch.setitem(data.PUBLISHED, "cifar10", data.Published(address, archives))
-    monkeypatch.setattr(data, "PAUSE", 0.01)
+    monkeypatch.setitem(download.PUBLISHED, "mnist", download.Published(address, archives))
+    monkeypatch.setitem(download.PUBLISHED, "cifar10", download.Published(address, archives))
+    monkeypatch.setattr(download, "PAUSE", 0.01)
     thread = threading.Thread(target=functools.partial(server.serve_forever, poll_interval=0.02), daemon=True)
     thread.start()
     yield server
@@ -295,14 +298,47 @@ def test_the_button_fetches(server, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert Ear(panel, monkeypatch).ask(do="fetch", name="mnist") == {"done": "fetch"}
     panel._thread.join(20)
     assert panel.status["mnist"]["state"] == "complete"
-    assert data.problem("mnist", tmp_path) is None
+    assert download.problem("mnist", tmp_path) is None
     assert panel.message.startswith("The mnist data is complete in")
     assert (seen[0]["state"], seen[0]["text"]) == ("running", "Connecting …")
     done = [one["done"] for one in seen]
     assert done == sorted(done)
     assert done[-1] == seen[-1]["total"]
-    said = f'Complete and checked. A notebook uses it with data = "real" and data_root = {str(tmp_path)!r}.'
+    said = 'Complete and checked. A notebook uses it with data = "real".'
     assert DataPanel(tmp_path).status["mnist"]["text"] == said
+
+
+def test_the_folder_is_said_in_words(server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = tmp_path / "new"
+    missing = " This folder does not exist yet: fetching makes it."
+    same = f" A notebook that uses real data must name the same folder: data_root = {str(new)!r}."
+    panel = DataPanel(new)
+    assert panel.place == f"Real data goes to {new}.{missing}{same}"
+    panel.fetch("mnist").join(20)
+    assert panel.place == f"Real data goes to {new}.{same}"
+    monkeypatch.chdir(new)
+    panel.root = ""
+    usual = str(new / "data")
+    assert panel.place.startswith(f"No folder is named, so the usual one is used: {usual}.{missing} A notebook")
+    assert panel.place.endswith(f"data_root = {usual!r}.")
+    (new / "data").mkdir()
+    panel.refresh()
+    assert missing not in panel.place
+    panel.root = "../other"
+    assert panel.place.endswith("data_root = '../other'.")
+
+
+@pytest.mark.browser
+def test_the_folder_is_said_under_its_field(browser, tmp_path: Path) -> None:
+    panel = DataPanel(tmp_path / "new")
+    page = browser.new_page()
+    draw(page, panel)
+    assert page.get_by_text(panel.place).is_visible()
+    said = page.get_by_label("Folder for real data").get_attribute("aria-describedby").split()
+    assert page.locator(f"#{said[1]}").inner_text() == panel.place
+    page.evaluate("models.host.receive('place', 'Elsewhere.')")
+    page.get_by_text("Elsewhere.").wait_for()
+    page.close()
 
 
 def test_the_browser_is_told_at_most_ten_times_a_second(
@@ -319,7 +355,7 @@ def test_the_browser_is_told_at_most_ten_times_a_second(
             pieces.append(here)
         return "done"
 
-    monkeypatch.setattr(data, "fetch", fetch)
+    monkeypatch.setattr(download, "fetch", fetch)
     panel.observe(seen.append, "sets")
     panel.fetch("mnist").join(20)
     assert len(pieces) == 1000  # one second
@@ -378,7 +414,7 @@ def test_an_error_is_one_sentence_in_the_panel(server, tmp_path: Path, monkeypat
     def broken(*_: object, **__: object) -> str:
         raise KeyError("x")
 
-    monkeypatch.setattr(data, "fetch", broken)
+    monkeypatch.setattr(download, "fetch", broken)
     panel.fetch("mnist").join(20)
     assert panel.message == "The fetch of MNIST failed (KeyError: 'x'): try again."
     assert panel.status["mnist"]["state"] == "absent"

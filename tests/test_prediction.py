@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from traitlets import TraitError
 
 from helpers.widgets import Prediction
@@ -67,8 +68,11 @@ def test_a_committed_guess_stands_until_reset_and_the_first_one_is_kept() -> Non
     prediction = of_text()
     prediction.guess = 2
     prediction.commit()
+    for other in (0, None):
+        with pytest.raises(TraitError, match="2 is committed"):
+            prediction.guess = other
     with pytest.raises(TraitError, match="2 is committed"):
-        prediction.guess = 0
+        prediction.set_state({"guess": None})
     assert (prediction.guess, prediction.committed, prediction.reason) == (2, True, "A count, no size.")
     prediction.reset()
     assert (prediction.guess, prediction.committed, prediction.first) == (None, False, 2)
@@ -138,12 +142,17 @@ PAIRS = [("a", "because"), ("b", "because")]
         ({"question": "q", "number": 4, "wrong": [5]}, r"wrong is \[5\]"),
         ({"question": "q", "number": 4, "wrong": {5: ""}}, r"reason of wrong\[5\]"),
         ({"question": "q", "number": 4, "tolerance": 1, "wrong": {5: "r"}}, "holds 5, which is right"),
+        ({"question": torch.ones(40, 40)}, r"question is a Tensor of shape .*; it must be text"),
+        ({"question": "q", "choices": "x" * 9999}, "2 to 10 pairs"),
+        ({"question": "q", "choices": PAIRS, "answer": torch.ones(40, 40)}, "answer is a Tensor"),
+        ({"question": "q", "number": 4, "wrong": "x" * 9999}, "it must map"),
     ],
 )
 def test_bad_arguments_are_named(arguments: dict, said: str) -> None:
     with pytest.raises(TraitError, match=said) as caught:
         Prediction(**arguments)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 160
 
 
 @pytest.mark.parametrize(("make", "guess"), [(of_text, 1), (of_number, 432)])

@@ -68,7 +68,8 @@ BROKEN = {
     "cut off": '{"version": 1, "passed": {"a.b": "2020-0',
     "other JSON": "[1, 2]",
     "no version": "{}",
-    "a later version": '{"version": 2, "passed": {}}',
+    "another version": '{"version": "2", "passed": {}}',
+    "too large": '{"version": 1, "passed": {}}' + " " * 1_000_000,
     "a damaged list": '{"version": 1, "passed": ["a.b"]}',
     "a damaged day": '{"version": 1, "passed": {"a.b": "yesterday"}}',
     "a damaged name": '{"version": 1, "passed": {"a b": "2020-01-01"}}',
@@ -99,11 +100,96 @@ def test_bytes_that_are_no_text_are_set_aside(path):
     assert (path.parent / "progress.broken-1.json").read_bytes() == b"\xff\xfe\x00broken"
 
 
-def test_a_folder_in_its_place_is_set_aside(path):
-    path.mkdir(parents=True)
+LATER = '{"version": 2, "passed": {"c.d": "2020-02-03"}, "more": 1}'
+
+
+def later(path):
+    path.write_text(LATER)
+
+
+def pipe(path):
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such files")
+    os.mkfifo(path)
+
+
+def loop(path):
+    if sys.platform == "win32":
+        pytest.skip("links need rights on Windows")
+    path.symlink_to(path)
+
+
+PLACES = {
+    "a folder": (os.mkdir, "it is a folder"),
+    "a pipe": (pipe, "it is no ordinary file"),
+    "a loop of links": (loop, "symbolic links"),
+    "a later version": (later, "the file has version 2, this workbook reads version 1; get the newest workbook"),
+}
+
+
+@pytest.mark.parametrize(("make", "said"), PLACES.values(), ids=PLACES)
+def test_what_is_not_ours_stays_and_it_works_in_memory(path, tmp_path, make, said):
+    path.parent.mkdir()
+    make(path)
+    before = path.lstat()
     progress.record("a.b")
-    assert path.is_file()
-    assert (path.parent / "progress.broken-1.json").is_dir()
+    assert list(progress.passed()) == ["a.b"]
+    assert progress.export(tmp_path / "mine.json").is_file()
+    kept, read = progress.notices()
+    assert "cannot be kept" in kept
+    assert "cannot be read" in read
+    assert said in kept
+    assert said in read
+    with pytest.raises(ValueError, match=said):
+        progress.import_from(path)
+    if make is not later:
+        with pytest.raises(ValueError, match=said):
+            progress.export(path)
+        assert [p.name for p in path.parent.iterdir()] == ["progress.json"]
+    after = path.lstat()
+    assert (after.st_ino, after.st_mode, after.st_mtime_ns) == (before.st_ino, before.st_mode, before.st_mtime_ns)
+
+
+def test_a_folder_that_does_not_exist_is_told(monkeypatch):
+    monkeypatch.setenv("WORKBOOK_PROGRESS", "~no-such-user-here/p.json")
+    assert progress.file() is None
+    progress.record("a.b")
+    assert list(progress.passed()) == ["a.b"]
+    (sentence,) = progress.notices()
+    assert "WORKBOOK_PROGRESS is '~no-such-user-here/p.json': set it to" in sentence
+
+
+def test_where_only_reading_is_possible_it_reads(path):
+    path.parent.mkdir()
+    path.write_text('{"version": 1, "passed": {"c.d": "2020-02-03"}}')
+    (path.parent / "progress.json.lock").mkdir()  # no lock can be made, as in a folder that only lets read
+    assert progress.passed() == {"c.d": "2020-02-03"}
+    assert progress.notices() == []
+    progress.record("a.b")
+    assert list(progress.passed()) == ["a.b", "c.d"]
+    (sentence,) = progress.notices()
+    assert "cannot be kept" in sentence
+    path.write_text("broken")
+    assert list(progress.passed()) == ["a.b"]
+    assert "it is not whole JSON" in progress.notices()[0]
+    assert path.read_text() == "broken"
+
+
+def die_while_writing(path):
+    os.environ["WORKBOOK_PROGRESS"] = path
+    os.fsync = lambda _: os._exit(9)
+    progress.record("a.b")
+
+
+def test_a_killed_process_leaves_nothing_for_long(path):
+    context = multiprocessing.get_context("spawn")
+    killed = context.Process(target=die_while_writing, args=(str(path),))
+    killed.start()
+    killed.join(60)
+    assert killed.exitcode == 9
+    assert len(list(path.parent.glob("*.tmp"))) == 1
+    progress.record("c.d")
+    assert sorted(p.name for p in path.parent.iterdir()) == ["progress.json", "progress.json.lock"]
 
 
 def test_where_nothing_can_be_written_it_works_in_memory(tmp_path, monkeypatch):
@@ -198,19 +284,20 @@ def test_a_bad_import_changes_nothing(path, tmp_path, content):
 
 @pytest.mark.parametrize("act", [progress.import_from, progress.export])
 def test_paths_that_do_not_work_are_told(tmp_path, act):
-    for bad in (None, "", 3, b""):
+    for bad in (None, "", 3, b"", "a\0b"):
         with pytest.raises(ValueError, match="path is needed"):
             act(bad)
+    with pytest.raises(ValueError, match="no such home folder"):
+        act("~no-such-user-here/x")
     for missing in (tmp_path / "missing" / "x.json", tmp_path):
-        with pytest.raises(ValueError, match="cannot be"):
+        with pytest.raises(ValueError, match=r"cannot be|it is a folder"):
             act(missing)
     assert list(tmp_path.iterdir()) == []
 
 
 CELL = """
 from helpers import progress
-from helpers import exercises as ex
-ex.start_here.shift_left_kernel.check(lambda: [[0, 0, 0], [0, 0, 1], [0, 0, 0]])
+progress.record("a.b")
 print(list(progress.passed()), progress.file() is not None)
 """
 
@@ -236,7 +323,7 @@ def test_notebook_runners_never_touch_the_home(home):
     papermill.execute_notebook(str(source), str(home.parent / "out.ipynb"), progress_bar=False)
     NotebookClient(notebook, timeout=60).execute()
     for done in (notebook, nbformat.read(home.parent / "out.ipynb", as_version=4)):
-        assert done.cells[-1].outputs[-1]["text"] == "['start_here.shift_left_kernel'] False\n"
+        assert done.cells[-1].outputs[-1]["text"] == "['a.b'] False\n"
     assert not (home / ".convolution-workbook").exists()
 
 
@@ -251,6 +338,6 @@ def test_a_person_in_front_keeps_the_progress(home):
 
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
     Person(notebook, timeout=60, kernel_name="python3").execute()
-    assert notebook.cells[0].outputs[-1]["text"] == "['start_here.shift_left_kernel'] True\n"
+    assert notebook.cells[0].outputs[-1]["text"] == "['a.b'] True\n"
     kept = json.loads((home / ".convolution-workbook" / "progress.json").read_text())
-    assert list(kept["passed"]) == ["start_here.shift_left_kernel"]
+    assert list(kept["passed"]) == ["a.b"]

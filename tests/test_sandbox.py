@@ -108,14 +108,83 @@ def test_deep_recursion(way):
 
 def test_prints_are_kept_and_capped(way):
     def chatty(x, kernel):
-        for i in range(100_000):
+        for i in range(2000):
             print("line", i)
         print("to stderr", file=sys.stderr)
         return x
 
     verdict = judge(chatty)
     assert verdict.output.startswith("line 0\nline 1\n")
-    assert len(verdict.output) <= 2000
+    assert len(verdict.output) <= 2100
+    assert verdict.output.endswith(" more cases)\n")
+
+
+def test_prints_of_one_case_are_shown(way):
+    def chatty(x, kernel):
+        print(tuple(x.shape), end="")
+        return ex.convolution.convolve.function(x, kernel)
+
+    verdict = ex.convolution.convolve.judge(chatty)
+    cases = ex.convolution.convolve._cases(0)
+    assert verdict.output == f"{tuple(cases[0].args[0].shape)}\n(and in {len(cases) - 1} more cases)\n"
+
+    def once(x, kernel):
+        if len(x) == 5:
+            print("five rows")
+        return ex.convolution.convolve.function(x, kernel)
+
+    assert ex.convolution.convolve.judge(once).output == "five rows\n(and in 1 more case)\n"
+
+
+def test_the_gradient_mode_of_the_notebook_does_not_matter(way):
+    pids = []
+
+    def answer(x, kernel):
+        print(os.getpid())
+        pids.append(1)
+        return ex.convolution.convolve.function(x, kernel)
+
+    def cut(x, kernel):
+        return answer(x, kernel).detach()
+
+    for mode in (torch.no_grad, torch.inference_mode, lambda: torch.set_grad_enabled(False)):
+        with mode():
+            verdict = ex.convolution.convolve.judge(answer)
+            assert "carries no gradient" in ex.convolution.convolve.judge(cut).message
+            assert not torch.is_grad_enabled()
+        assert verdict.status == "passed"
+        assert (verdict.output.split("\n")[0] == str(os.getpid())) == (way == "thread")
+
+
+def test_a_check_inside_its_function_is_told(way):
+    def indented(x, kernel):
+        ex.convolution.convolve.check(indented)
+        return ex.convolution.convolve.function(x, kernel)
+
+    started = time.monotonic()
+    assert judge(indented).message.startswith("Leave the check line out of the function")
+    assert time.monotonic() - started < engine.LIMIT  # it answers, and is not stopped
+    assert ex.convolution.convolve.judge(ex.convolution.convolve.function).status == "passed"
+
+
+def test_the_number_of_threads_stays(way):
+    def answer(x, kernel):
+        torch.set_num_threads(2)
+        big = torch.ones(400, 400)
+        return ex.convolution.convolve.function(x, kernel) + 0 * (big @ big).sum().to(x.dtype)
+
+    assert ex.convolution.convolve.judge(answer).status == "passed"
+
+
+def test_lines_of_text_given_to_exec_are_not_claimed(way):
+    def answer(x, kernel):
+        exec("y = 1\nz = 1 / 0")
+
+    message = judge(answer).message
+    assert f"at line {line_of(answer, 'exec(')} of test_sandbox.py" in message
+    namespace = {}
+    exec("def answer(x, kernel):\n    return 1 / 0", namespace)
+    assert "Your code stopped with ZeroDivisionError" in judge(namespace["answer"]).message
 
 
 def test_input_is_refused(way):
@@ -181,6 +250,7 @@ class TestChild:
 
     def test_a_memory_hog_ends_in_a_sentence(self, monkeypatch):
         monkeypatch.setattr(sandbox, "_MEMORY", 300 * 2**20)
+        monkeypatch.setattr(engine, "LIMIT", 6.0)
 
         def hog(x, kernel):
             kept = []
@@ -228,6 +298,47 @@ class TestChild:
         while process.exists() and process.read_text().split()[2] not in "ZX":
             assert time.monotonic() < patience
             time.sleep(0.05)
+
+    def test_the_child_ends_with_its_parent(self, tmp_path):
+        """The parent is ended while it waits; what it started must not live on."""
+
+        def waits(x, kernel):
+            (tmp_path / "pid").write_text(str(os.getpid()))
+            time.sleep(60)
+
+        parent = os.fork()
+        if parent == 0:
+            engine.LIMIT = 60.0
+            ex.convolution.convolve.judge(waits)
+            os._exit(0)
+        patience = time.monotonic() + 10
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            assert time.monotonic() < patience
+            time.sleep(0.01)
+        os.kill(parent, 9)
+        os.waitpid(parent, 0)
+        process = Path("/proc") / (tmp_path / "pid").read_text() / "stat"
+        while process.exists() and process.read_text().split()[2] not in "ZX":
+            assert time.monotonic() < patience
+            time.sleep(0.01)
+
+    def test_processes_of_the_learner_may_end_themselves(self):
+        def loads(x, kernel):
+            loaded = torch.utils.data.DataLoader([1.0, 2.0], num_workers=1)
+            assert len(list(loaded)) == 2
+            return ex.convolution.convolve.function(x, kernel)
+
+        def forks(x, kernel):
+            child = os.fork()
+            if child == 0:
+                os._exit(3)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+            return ex.convolution.convolve.function(x, kernel)
+
+        engine.LIMIT = 8.0
+        for answer in (forks, loads):
+            verdict = ex.convolution.convolve.judge(answer)
+            assert verdict.status == "passed", verdict.message
 
     def test_an_answer_that_forks(self):
         def forks(x, kernel, forked=[]):  # noqa: B006

@@ -13,7 +13,15 @@ import torch
 import torch.nn.functional as F
 
 from helpers import shapes
-from helpers.shapes import conv_output_size, pool_output_size, receptive_field, unread_pixels, window_pixels
+from helpers.shapes import (
+    conv_output_size,
+    pool_output_size,
+    receptive_field,
+    short,
+    span,
+    unread_pixels,
+    window_pixels,
+)
 
 
 def size_or_none(function, *args, **kwargs):
@@ -157,13 +165,53 @@ REFUSED = [
     (lambda: receptive_field([(3,), (3, 0)]), "layer 1, (3, 0): stride must be at least 1, got 0"),
     (lambda: receptive_field([(3, None)]), "layer 0, (3, None): stride must be a whole number, got None of type"),
     (lambda: receptive_field([(3,)])[-1].pixels(-1), "index must be at least 0, got -1"),
+    (lambda: receptive_field(torch.tensor(3)), "layers must be a list like [(3,), (2, 2)], got tensor(3)"),
+    (lambda: receptive_field([b"33"]), "layer 0 must be (kernel_size, stride, padding, dilation) or its start, got b'"),
+    (lambda: receptive_field([(3, 10**9)] * 2), "layer 1: the field's size must be at most 1000000000, got 2000000003"),
+    (lambda: receptive_field([(1, 2)] * 30), "layer 29: the field's jump must be at most 1000000000, got 1073741824"),
+    (lambda: conv_output_size(10**5000, 3), "size must be at most 1000000000, got a value of type int"),
+    (lambda: conv_output_size(7, -(10**100)), "kernel_size must be at least 1, got -1000000"),
+    (lambda: window_pixels(0, 10**30), "kernel_size must be at most 1000000000, got 1000000"),
+    (lambda: window_pixels(0, 10**7), "kernel_size must be at most 1000000, got 10000000"),
+    (lambda: unread_pixels(10**30, 3), "size must be at most 1000000000, got 1000000"),
+    (lambda: unread_pixels(10**8, 1, stride=10**8), "size must be at most 1000000, got 100000000"),
+    (
+        lambda: unread_pixels(5, 3, padding=10**6),
+        "the number of windows times kernel_size must be at most 1000000, got",
+    ),
+    (lambda: span("3"), "kernel_size must be a whole number, got '3' of type str"),
+    (lambda: span(-1), "kernel_size must be at least 1, got -1"),
+    (lambda: span(float("nan")), "kernel_size must be a whole number, got nan of type float"),
+    (lambda: span(3, 0), "dilation must be at least 1, got 0"),
+    (lambda: conv_output_size(torch.ones(40, 3), 3), "size must be a whole number, got a Tensor of shape (40, 3)"),
+    (lambda: conv_output_size(7, "3" * 999), "kernel_size must be a whole number, got '" + "3" * 58 + "… of type str"),
+    (lambda: pool_output_size(7, 3, ceil_mode=np.zeros((40, 3))), "True or False, got a ndarray of shape (40, 3)"),
+    (lambda: receptive_field([torch.ones(40, 3)]), "its start, got a Tensor of shape (40, 3)"),
 ]
+
+
+def test_short_takes_one_line_of_at_most_60_characters():
+    class Broken:
+        def __repr__(self):
+            raise RuntimeError
+
+    assert short("3") == "'3'"
+    assert short(torch.Tensor) == "<class 'torch.Tensor'>"
+    assert short(np.float64(2)) == repr(np.float64(2))
+    assert short(torch.zeros(2, 3)) == "a Tensor of shape (2, 3)"
+    assert short(np.zeros(4)) == "a ndarray of shape (4,)"
+    assert short([torch.zeros(3, 3)]).startswith("[tensor([[0., 0., 0.], [0., 0., 0.],")
+    assert short("x" * 58) == "'" + "x" * 58 + "'"
+    assert short("x" * 59) == "'" + "x" * 58 + "…"
+    assert short(10**5000) == "a value of type int"
+    assert short(Broken()) == "a value of type Broken"
 
 
 @pytest.mark.parametrize(("call", "sentence"), REFUSED, ids=range(len(REFUSED)))
 def test_every_refusal_names_the_value_and_the_need(call, sentence):
-    with pytest.raises(ValueError, match=re.escape(sentence)):
+    with pytest.raises(ValueError, match=re.escape(sentence)) as caught:
         call()
+    assert "\n" not in str(caught.value)
 
 
 def test_only_the_standard_library_is_imported():

@@ -2,6 +2,7 @@
 
 import functools
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -177,7 +178,7 @@ def test_seed_everything() -> None:
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.0, True, "0", None])
 def test_a_wrong_seed(seed: object) -> None:
-    with pytest.raises(ValueError, match=r"seed must be a whole number >= 0"):
+    with pytest.raises(ValueError, match=r"seed must be (a whole number|at least 0|at most 4294967295), got"):
         train.seed_everything(seed)
 
 
@@ -198,10 +199,10 @@ def test_pick_device(monkeypatch: pytest.MonkeyPatch) -> None:
         train.pick_device("mps")
 
 
-@pytest.mark.parametrize("device", ["gpu", "", "cuda:", "cuda:x", "cpu:0", "auto:1", None, 0])
-def test_a_wrong_device(device: object) -> None:
+@pytest.mark.parametrize("name", ["gpu", "", "cuda:", "cuda:x", "cpu:0", "auto:1", None, 0])
+def test_a_wrong_device(name: object) -> None:
     with pytest.raises(ValueError, match="device must be 'auto'"):
-        train.pick_device(device)
+        train.pick_device(name)
 
 
 @pytest.mark.parametrize(
@@ -211,9 +212,9 @@ def test_a_wrong_device(device: object) -> None:
         ({"lr": -0.1}, "got -0.1"),
         ({"lr": 0}, "got 0"),
         ({"lr": "fast"}, "got 'fast'"),
-        ({"batch_size": 0}, "batch_size must be a whole number >= 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"batch_size": 2.0}, "got 2.0"),
-        ({"epochs": -1}, "epochs must be a whole number >= 0, got -1"),
+        ({"epochs": -1}, "epochs must be at least 0, got -1"),
         ({"epochs": True}, "got True"),
         ({"data": (torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64))}, "at least one, got 0 and 0"),
         ({"data": (torch.zeros(3, 4), torch.zeros(2, dtype=torch.int64))}, "got 3 and 2"),
@@ -224,16 +225,74 @@ def test_a_wrong_device(device: object) -> None:
         ({"data": (torch.zeros(2, 4), torch.tensor([0, 3]))}, "labels must lie in 0 to 2, .* got 0 to 3"),
         ({"data": (torch.zeros(2, 4), torch.tensor([-1, 1]))}, "got -1 to 1"),
         ({"validation": (torch.zeros(3, 4), torch.zeros(2, dtype=torch.int64))}, "validation must hold"),
-        ({"model": nn.Unflatten(1, (2, 2))}, r"must give logits \(2, classes\), got \(2, 2, 2\)"),
+        (
+            {"model": nn.Sequential(nn.Linear(4, 4), nn.Unflatten(1, (2, 2)))},
+            r"must give logits \(2, classes\), got a Tensor of shape \(2, 2, 2\)",
+        ),
+        ({"model": nn.LSTM(4, 3)}, r"must give logits \(2, classes\), got \(tensor\("),
+        ({"model": "x"}, "model must be a torch module, .* got 'x'"),
+        ({"model": nn.Linear}, "model must be a torch module, .* got <class"),
+        ({"model": nn.Flatten()}, "must have parameters to train, Flatten.* has none"),
+        ({"model": nn.Linear(4, 3).requires_grad_(False)}, "must have parameters to train, Linear.* has none"),
+        ({"optimizer": None}, "optimizer must be a class like torch.optim.SGD, got None"),
+        ({"on_epoch": 5}, "on_epoch must be a function .* got 5"),
+        ({"batch_size": 10**30}, "batch_size must be at most 1000000000, got 1000"),
+        ({"batch_size": int}, "batch_size must be a whole number, got <class 'int'>"),
+        ({"epochs": np.array([1, 2])}, r"epochs must be a whole number, got a ndarray of shape \(2,\)"),
+        ({"lr": 10**400}, "lr must be a finite number above 0, got 1000"),
+        ({"lr": torch.zeros(2, 3)}, r"lr must be .* got a Tensor of shape \(2, 3\)"),
+        ({"device": torch.zeros(2, 3)}, r"device must be .* got a Tensor of shape \(2, 3\)"),
+        (
+            {"data": (torch.full((2, 4), float("nan")), torch.tensor([0, 1]))},
+            "data must be finite, but the images",
+        ),
+        (
+            {"validation": (torch.tensor([[1.0, float("inf")]]), torch.tensor([0]))},
+            "validation must be finite, but",
+        ),
     ],
 )
 def test_bad_input_gets_one_sentence(change: dict, message: str) -> None:
     given = {"model": linear(), "data": (torch.zeros(2, 4), torch.tensor([0, 1])), "epochs": 1, "device": "cpu"}
     settings = {**given, **change}
-    if "model" in change:
-        settings["optimizer"] = lambda parameters, lr: torch.optim.SGD([torch.zeros(1)], lr=lr)
     with pytest.raises(ValueError, match=message) as error:
         train.fit(settings.pop("model"), settings.pop("data"), **settings)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_found_wrong_is_found_before_anything_changes() -> None:
+    model = linear()
+    before = weights(model)
+    with pytest.raises(ValueError, match="on_epoch"):
+        train.fit(model, blobs(), epochs=1, device="cpu", on_epoch=5)
+    assert torch.equal(weights(model), before)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    ours, numpys = linear(), linear()
+    train.fit(ours, blobs(), epochs=2, batch_size=20, lr=0.5, device="cpu")
+    settings = {"epochs": np.int64(2), "batch_size": np.int64(20), "lr": np.float32(0.5)}
+    train.fit(numpys, blobs(), **settings, device="cpu")
+    assert torch.equal(weights(ours), weights(numpys))
+    assert train.accuracy(ours, *blobs(), batch_size=np.int64(2)) == train.accuracy(ours, *blobs())
+    assert train.seconds(lambda: None, repeat=np.int64(2)) >= 0
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: train.accuracy("x", *blobs()), "model must be a torch module, .* got 'x'"),
+        (lambda: train.accuracy(linear(), *blobs(), batch_size=torch.ones(2)), "batch_size must be a whole number"),
+        (lambda: train.accuracy(linear(), blobs()[0] / 0, blobs()[1]), "the images hold nan or an infinite number"),
+        (lambda: train.seconds(lambda: None, repeat=[1, 2]), "repeat must be a whole number"),
+        (lambda: train.seconds(torch.zeros(2, 3)), "function must be callable .* got a Tensor of shape"),
+        (lambda: train.seed_everything(np.zeros(2)), r"seed must be a whole number, got a ndarray of shape \(2,\)"),
+        (lambda: train.seed_everything(int), "seed must be a whole number, got <class 'int'>"),
+    ],
+)
+def test_bad_input_beside_fit_gets_one_sentence(call: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence) as error:
+        call()
     assert "\n" not in str(error.value)
 
 
@@ -241,7 +300,7 @@ def test_seconds() -> None:
     calls = []
     assert train.seconds(lambda: calls.append(1), repeat=3) >= 0
     assert len(calls) == 4
-    with pytest.raises(ValueError, match="repeat must be a whole number >= 1, got 0"):
+    with pytest.raises(ValueError, match="repeat must be at least 1, got 0"):
         train.seconds(lambda: None, repeat=0)
     with pytest.raises(ValueError, match="function must be callable"):
         train.seconds(3)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from widget_page import draw
 
-from helpers.widgets import DataPanel, EquivarianceMeter, Prediction, SeriesMap, SetupCheck
+from helpers import widgets
+from helpers.widgets import DataPanel, EquivarianceMeter, KernelLab, Prediction, SeriesMap, SetupCheck
 from helpers.widgets.equivariance import OPERATIONS
 
 pytestmark = pytest.mark.browser
@@ -98,7 +99,7 @@ def test_a_prediction_by_keyboard_alone(page) -> None:
     assert page.evaluate("document.activeElement.type") == "radio"
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
-    assert page.locator(".cw-verdict").inner_text() == "Right."
+    assert page.locator(".cw-prediction-verdict").inner_text() == "Right."
     page.get_by_role("button", name="Try again").click()
     assert "Your first guess was: 16*3*3" in page.locator(".cw").inner_text(), "it stays the first one"
 
@@ -220,14 +221,14 @@ def test_two_meters_on_one_page_do_not_disturb_each_other(page) -> None:
 def test_the_set_up_check_says_whether_python_answers(page) -> None:
     draw(page, SetupCheck())
     assert page.evaluate("models.host.sent") == [{"do": "check"}]
-    assert "Checking" in page.locator(".cw-verdict").inner_text()
+    assert "Checking" in page.locator(".cw-setup-verdict").inner_text()
     answer(page, done="check")
     assert "Widgets draw here, and Python answers" in page.locator(".cw-check").last.inner_text()
     assert 0 <= model(page, "answer_ms") < 60000
     row = {"name": "torch", "status": "missing", "text": "Version 1.0 is too old."}
     receive(page, "lines", [row])
     assert "! to do\ntorch\nVersion 1.0 is too old." in page.locator(".cw-check").first.inner_text()
-    assert page.locator(".cw-verdict").inner_text().startswith("Not ready yet.")
+    assert page.locator(".cw-setup-verdict").inner_text().startswith("Not ready yet.")
 
 
 def test_the_set_up_check_does_not_wait_for_ever(page) -> None:
@@ -323,6 +324,13 @@ def test_a_panel_says_when_python_does_not_answer(page, tmp_path) -> None:
     assert page.locator(".cw-message").inner_text() == "Python does not answer. Run this cell again."
 
 
+def test_a_number_is_asked_for_by_its_question(page) -> None:
+    prediction = Prediction("How many has `conv`, *in all*?", number=448)
+    draw(page, prediction)
+    field = page.get_by_role("textbox", name="How many has conv, in all?", exact=True)
+    assert field.get_attribute("aria-label") == "How many has conv, in all?"
+
+
 def violations(page) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
@@ -337,7 +345,12 @@ MAKERS: dict[str, Callable] = {
     "set-up": SetupCheck,
     "data": DataPanel,
     "map": SeriesMap,
+    "kernel lab": KernelLab,
 }
+
+
+def test_every_widget_is_tried_here() -> None:
+    assert {type(make()).__name__ for make in MAKERS.values()} == set(widgets.__all__)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

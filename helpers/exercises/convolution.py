@@ -26,10 +26,13 @@ def _patch_cases(seed):
     numbers, choose = _numbers(seed)
     cases = []
     for size, kernel_size, row, col in (
-        ((9, 7), (3, 2), choose.choice((1, 2)), choose.choice((3, 4))),
+        ((9, 8), (3, 2), choose.choice((4, 5)), 1),
         ((6, 8), (2, 4), choose.choice((2, 3)), 1),
         ((5, 6), (3, 3), 2, 3),
         ((6, 5), (3, 2), 0, 0),
+        ((7, 6), (4, 1), 2, 5),
+        ((6, 7), (1, 3), 5, 2),
+        ((4, 5), (1, 1), 3, 4),
     ):
         x, kernel = numbers(*size), numbers(*kernel_size)
         cases.append((_label(x=x, kernel=kernel, row=row, col=col), (x, kernel, row, col), {}))
@@ -39,7 +42,7 @@ def _patch_cases(seed):
 @exercise(
     title="The sum over one patch",
     contract="`patch_sum(x, kernel, row, col)`: `x` is (H, W), `kernel` is (kh, kw), the answer a tensor with one "
-    "number and no axes. "
+    "number and no axes, which keeps the dtype and the gradient. "
     "The patch's upper left corner is at `row`, `col`.  \n"
     "Example: a 2×2 kernel of ones at row 0, col 0 gives the sum of the four pixels in the upper left corner.",
     hints=(
@@ -54,7 +57,7 @@ def patch_sum(x, kernel, row, col):
     """Multiply one patch of a picture by a kernel and add everything up.
 
     x: (H, W); kernel: (kh, kw); row, col: the upper left corner of the patch.
-    Returns a tensor with one number and no axes.
+    Returns a tensor with one number and no axes; it keeps the dtype and the gradient.
     """
     kh, kw = kernel.shape
     patch = x[row : row + kh, col : col + kw]
@@ -138,6 +141,8 @@ def _convolve_cases(seed):
         ((6, 5), (3, 3)),
         ((4, 6), (1, 1)),
         ((4, 3), (4, 3)),
+        ((6, 4), (3, 1)),
+        ((4, 7), (1, 3)),
     ):
         x, kernel = numbers(*size), numbers(*kernel_size)
         cases.append((_label(x=x, kernel=kernel), (x, kernel), {}))
@@ -146,8 +151,8 @@ def _convolve_cases(seed):
 
 @exercise(
     title="Slide the kernel over the picture",
-    contract="`convolve(x, kernel)`: `x` is (H, W), `kernel` is (kh, kw), the answer is (H − kh + 1, W − kw + 1), "
-    "in the dtype of `x`. "
+    contract="`convolve(x, kernel)`: `x` is (H, W), `kernel` is (kh, kw), the answer is (H − kh + 1, W − kw + 1) "
+    "and keeps the dtype and the gradient. "
     "Pixel [i, j] is the patch sum at row i, col j.  \n"
     "Example: a 5×4 picture and a 3×2 kernel give 3×3 numbers.",
     hints=(
@@ -162,7 +167,7 @@ def convolve(x, kernel):
     """Slide a kernel over a picture, one pixel at a time.
 
     x: (H, W); kernel: (kh, kw).
-    Returns (H - kh + 1, W - kw + 1), in the dtype of x.
+    Returns (H - kh + 1, W - kw + 1); it keeps the dtype and the gradient.
     """
     kh, kw = kernel.shape
     out = x.new_zeros(x.shape[0] - kh + 1, x.shape[1] - kw + 1)
@@ -260,10 +265,13 @@ def _channel_cases(seed):
     numbers, choose = _numbers(seed)
     cases = []
     for x_shape, weight_shape, with_bias in (
-        ((2, 3, choose.choice((7, 8)), 5), (4, 3, 3, 2), True),
-        ((3, 2, 4, choose.choice((6, 7))), (5, 2, 2, 3), False),
-        ((1, 4, 5, 6), (2, 4, 1, 1), True),
-        ((2, 1, 6, 4), (3, 1, 3, 3), True),
+        ((2, 3, choose.choice((7, 8)), 6), (4, 3, 5, 2), True),
+        ((3, 2, 5, choose.choice((6, 7))), (4, 2, 3, 1), False),
+        ((1, 4, 5, 6), (2, 4, 3, 6), True),
+        ((2, 3, 5, 7), (4, 3, 5, 6), True),
+        ((3, 2, 6, 7), (1, 2, 4, 6), True),
+        ((2, 1, 6, 7), (3, 1, 4, 5), True),
+        ((2, 4, 5, 6), (3, 4, 1, 1), True),
     ):
         x, weight = numbers(*x_shape), numbers(*weight_shape)
         bias = {"bias": numbers(weight_shape[0])} if with_bias else {}
@@ -275,7 +283,7 @@ def _channel_cases(seed):
     title="Many channels in, many channels out",
     contract="`conv2d(x, weight, bias=None)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw), `bias` "
     "is (C_out,) or None; the answer "
-    "is (N, C_out, H − kh + 1, W − kw + 1), in the dtype of `x`.  \n"
+    "is (N, C_out, H − kh + 1, W − kw + 1) and keeps the dtype and the gradient.  \n"
     "Example: `x` (1, 3, 32, 32) and `weight` (16, 3, 3, 3) give (1, 16, 30, 30). Any way to the right "
     "numbers counts, `F.conv2d` as well: "
     "it only leaves nothing to learn.",
@@ -295,7 +303,7 @@ def conv2d(x, weight, bias=None):
     """Convolve a batch of pictures with a kernel for each output channel.
 
     x: (N, C_in, H, W); weight: (C_out, C_in, kh, kw); bias: (C_out,) or None.
-    Returns (N, C_out, H - kh + 1, W - kw + 1), in the dtype of x.
+    Returns (N, C_out, H - kh + 1, W - kw + 1); it keeps the dtype and the gradient.
     """
     n, _, h, w = x.shape
     c_out, _, kh, kw = weight.shape
@@ -314,6 +322,13 @@ def conv2d_by_unfold(x, weight, bias=None):
     columns = F.unfold(x, (kh, kw))
     out = (weight.reshape(c_out, -1) @ columns).reshape(n, c_out, h - kh + 1, w - kw + 1)
     return out if bias is None else out + bias.reshape(1, -1, 1, 1)
+
+
+@conv2d.also_right
+def conv2d_by_view(x, weight, bias=None):
+    out = weight.view(len(weight), -1) @ F.unfold(x, tuple(weight.shape[2:]))
+    out = out.view(len(x), len(weight), x.shape[2] - weight.shape[2] + 1, x.shape[3] - weight.shape[3] + 1)
+    return out if bias is None else out + bias.view(-1, 1, 1)
 
 
 @conv2d.also_right
@@ -494,10 +509,13 @@ def _gradient_cases(seed):
     numbers, choose = _numbers(seed)
     cases = []
     for x_shape, upstream_shape in (
-        ((3, choose.choice((7, 8)), 6), (3, 5, 5)),
-        ((2, 5, choose.choice((7, 8))), (2, 4, 4)),
+        ((2, choose.choice((8, 9)), 11), (2, 6, 7)),
+        ((3, 5, choose.choice((7, 8))), (3, 4, 4)),
         ((1, 6, 5), (1, 4, 3)),
         ((2, 3, 4), (2, 1, 2)),
+        ((2, 4, 6), (2, 4, 3)),
+        ((3, 6, 4), (3, 5, 4)),
+        ((2, 3, 4), (2, 3, 4)),
     ):
         x, upstream = numbers(*x_shape), numbers(*upstream_shape)
         cases.append((_label(x=x, upstream=upstream), (x, upstream), {}))
@@ -508,8 +526,8 @@ def _gradient_cases(seed):
     title="One weight, used everywhere",
     contract="`kernel_gradient(x, upstream)`: `x` is (N, H, W), N pictures convolved with one kernel (kh, kw); "
     "`upstream` is (N, H_out, W_out), the "
-    "gradient of the loss for every output pixel; the answer is (kh, kw), the gradient for the kernel. "
-    "kh = H − H_out + 1, kw = W − W_out + 1.  \n"
+    "gradient of the loss for every output pixel; the answer is (kh, kw), the gradient for the kernel, in the "
+    "dtype of `x`. kh = H − H_out + 1, kw = W − W_out + 1.  \n"
     "Example: with an `upstream` of ones, entry [0, 0] is the sum of all pixels that kernel[0, 0] has met.",
     hints=(
         "How much does output pixel [r, c] change when kernel[i, j] grows by 1? By exactly one pixel of `x`: which?",
@@ -616,10 +634,12 @@ def _group_cases(seed):
     numbers, choose = _numbers(seed)
     cases = []
     for x_shape, weight_shape, groups in (
-        ((2, 6, choose.choice((6, 7)), 5), (4, 3, 3, 2), {"groups": 2}),
+        ((2, 8, choose.choice((7, 9)), 3), (6, 4, 5, 2), {"groups": 2}),
         ((3, 4, 5, choose.choice((6, 7))), (8, 1, 2, 3), {"groups": 4}),
-        ((1, 6, 4, 5), (9, 2, 1, 2), {"groups": 3}),
-        ((2, 3, 5, 4), (5, 3, 2, 2), {}),
+        ((2, 5, 4, 6), (5, 1, 3, 2), {"groups": 5}),
+        ((1, 6, 4, 5), (9, 2, 1, 5), {"groups": 3}),
+        ((2, 6, 5, 4), (4, 3, 1, 1), {"groups": 2}),
+        ((2, 3, 6, 7), (5, 3, 4, 2), {}),
     ):
         x, weight = numbers(*x_shape), numbers(*weight_shape)
         cases.append((_label(x=x, weight=weight, **groups), (x, weight), groups))
@@ -630,7 +650,7 @@ def _group_cases(seed):
     title="Groups that do not see each other",
     contract="`grouped_conv2d(x, weight, groups=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in / groups, "
     "kh, kw); the answer is "
-    "(N, C_out, H − kh + 1, W − kw + 1), in the dtype of `x`. The channels are split in order into "
+    "(N, C_out, H − kh + 1, W − kw + 1) and keeps the dtype and the gradient. The channels are split in order into "
     "`groups` equal parts, the input's and the "
     "output's; each output part reads the input part of the same number.  \n"
     "Example: with `groups` = C_in each kernel sees a single channel: that is a depthwise convolution.",
@@ -649,7 +669,7 @@ def grouped_conv2d(x, weight, groups=1):
     """Convolve in groups: each part of the output channels reads one part of the input channels.
 
     x: (N, C_in, H, W); weight: (C_out, C_in / groups, kh, kw); groups divides C_in and C_out.
-    Returns (N, C_out, H - kh + 1, W - kw + 1), in the dtype of x.
+    Returns (N, C_out, H - kh + 1, W - kw + 1); it keeps the dtype and the gradient.
     """
     parts = []
     for x_part, weight_part in zip(x.chunk(groups, dim=1), weight.chunk(groups, dim=0), strict=True):

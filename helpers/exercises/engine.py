@@ -23,7 +23,11 @@ from . import sandbox
 
 LIMIT = 8.0  # seconds that an answer may take for all its cases
 _RTOL, _ATOL = 1e-4, 2e-5  # any order of summation in float32 agrees within these, on values of order 1
+_TIGHT = 1e-9  # the same for tensors in float64, where float32 on the way would show
 _MOST = 200_000  # values of one result that are compared
+
+_GRADED = 3  # cases whose gradients are compared too
+_REPLACE = "Replace the dots with your code, run the cell, then check again."
 
 EXERCISES: dict[str, "Exercise"] = {}
 
@@ -87,7 +91,7 @@ class Exercise:
     wrongs: list[tuple[str, Callable]] = field(default_factory=list)
     _attempted: bool = False
     _hints_given: int = 0
-    _known: dict[tuple[Callable, int], list] = field(default_factory=dict)
+    _known: dict[tuple, Any] = field(default_factory=dict)  # see _observed
 
     @property
     def name(self) -> str:
@@ -133,20 +137,29 @@ class Exercise:
     def hint(self) -> None:
         """Show the next hint."""
         number = min(self._hints_given + 1, len(self.hints))
-        more = [] if self._hints_given < len(self.hints) else ["That was the last hint: `solution()` shows an answer."]
+        last = "That was the last hint: `solution()` shows an answer once you have tried."
+        more = [] if self._hints_given < len(self.hints) else [last]
         self._hints_given = number
         _show("?", "info", f"Hint {number} of {len(self.hints)}: {self._heading}", [self.hints[number - 1], *more])
 
     def solution(self, force: bool = False) -> None:
-        """Show a solution, after an attempt or when forced."""
-        if self._attempted or force:
+        """Show a solution: after an attempt, once the exercise is passed, or when forced."""
+        if self._attempted or force or self.name in progress.passed():
             _display(f"```python\n{self.solution_source}\n```", self.solution_source, "text/markdown")
         else:
             sentence = "Try it first and run the check once; `solution(force=True)` shows a solution all the same."
             _show("○", "info", f"Not attempted yet: {self._heading}", [sentence])
 
     def judge(self, answer: Any) -> Verdict:
-        """Judge an answer within ten seconds, apart from this process where the system allows it. Never raises."""
+        """Judge an answer within ten seconds, apart from this process where the system allows it.
+
+        Never raises, except inside an answer that is being judged: there it ends that answer.
+        """
+        if sandbox.inside():
+            raise Refused(
+                f"Leave the check line out of the function: `check({self.function.__name__})` belongs below it, at "
+                "the left edge."
+            )
 
         def work() -> dict:
             try:
@@ -159,7 +172,7 @@ class Exercise:
         ended = sandbox.run(work, LIMIT)
         verdict = Verdict(**ended.result) if ended.result else Verdict("wrong", ended.reason)
         self._attempted |= verdict.status != "not attempted"
-        return replace(verdict, output=ended.printed)
+        return replace(verdict, message=_shown(verdict.message), output=ended.printed)
 
     # The sources of the cells
 
@@ -187,18 +200,26 @@ class Exercise:
         if refusal:
             return refusal
         cases = self._cases(seed)
-        want = self._observed(self.function, seed)
-        got = []
-        for case in self._cases(seed):
-            got.append(self._observe(answer, case))
+        want = [self._observed(self.function, seed, index) for index in range(len(cases))]
+        got, results = [], []
+        for case in cases:
+            sandbox.next_case()
+            got.append(self._observe(answer, case, results))
             if got[-1].error:
                 break
-            if got[-1].result.kind == "Ellipsis":
-                if len(got) == 1:
-                    return Verdict("not attempted", "Replace the dots with your code, run the cell, then check again.")
+            kind = got[-1].result.kind
+            if len(got) == 1 and (kind == "Ellipsis" or (kind == "None" and _is_empty(answer))):
+                return Verdict("not attempted", _REPLACE)
+            if kind == "Ellipsis":
                 break
         differences = [_difference(*pair, case) for *pair, case in zip(want, got, cases, strict=False)]
         first = next((index for index, text in enumerate(differences) if text), None)
+        if first is None and any(_plain(result) != seen.result for result, seen in zip(results, got, strict=True)):
+            return Verdict(
+                "wrong",
+                "Each result is right at first, but a later call of your function changes the result of an earlier "
+                "one: make a new tensor in each call.",
+            )
         if first is None:
             return Verdict("passed", f"Right in all {len(cases)} cases." if len(cases) > 1 else "That is right.")
         sentence = self._misconception(got, first, seed)
@@ -207,55 +228,58 @@ class Exercise:
     def _refusal(self, answer: Any) -> Verdict | None:
         name = self.function.__name__
         if answer is ...:
-            return Verdict("not attempted", "Replace the dots with your code, run the cell, then check again.")
+            return Verdict("not attempted", _REPLACE)
         if not callable(answer) or isinstance(answer, type) != isinstance(self.function, type):
             given = "a class" if isinstance(answer, type) else _a(type(answer).__name__)
             if answer is None:
                 given = "None"
             return Verdict("wrong", f"The check needs your function itself, `check({name})`, and was given {given}.")
         if self.use is _call:
-            case = self._cases(0)[0]
             try:
                 signature = inspect.signature(answer)
             except (TypeError, ValueError):  # built-in functions may have none
                 return None
             try:
-                signature.bind(*case.args, **case.kwargs)
+                for _, args, kwargs in self.cases(0):
+                    signature.bind(*args, **kwargs)
             except TypeError as error:
                 ours = f"{name}{inspect.signature(self.function)}"
                 return Verdict("wrong", f"The exercise asks for `{ours}`; yours cannot be called like that: {error}.")
         return None
 
     def _cases(self, seed: int) -> list[_Case]:
-        """The author's cases, the first one again in float64 and with gaps in memory, and all with "
-        "gradients if asked."""
+        """The author's cases, the first again with other numbers and in float64, and some with gradients if asked."""
         cases = [_Case(*case) for case in self.cases(seed)]
         variants = []
         if any(_is_float(value) for value in (*cases[0].args, *cases[0].kwargs.values())):
             variants = [
+                _mapped(cases[0], "with other numbers", lambda x: 0.5 - 1.5 * x.flip(0)),
                 _mapped(cases[0], "in float64", torch.Tensor.double),
-                _mapped(cases[0], "not contiguous in memory", lambda x: torch.cat((x, x), dim=-1)[..., : x.shape[-1]]),
             ]
-        graded = [_Case(*case, gradients=True) for case in self.cases(seed)] if self.gradients else []
+        graded = [_Case(*case, gradients=True) for case in self.cases(seed)[:_GRADED]] if self.gradients else []
         return cases + variants + graded
 
-    def _observed(self, function: Callable, seed: int) -> list[_Observation]:
-        """Return what the solution or a named wrong answer gives for all cases of a seed, computed once."""
-        if (function, seed) not in self._known:
-            self._known[function, seed] = [self._observe(function, case) for case in self._cases(seed)]
-        return self._known[function, seed]
+    def _observed(self, function: Callable, seed: int, index: int) -> _Observation:
+        """Return what the solution or a named wrong answer gives for one case of a seed, computed once."""
+        if (seed, "cases") not in self._known:
+            self._known[seed, "cases"] = self._cases(seed)
+        if (seed, function, index) not in self._known:
+            self._known[seed, function, index] = self._observe(function, self._known[seed, "cases"][index])
+        return self._known[seed, function, index]
 
-    def _observe(self, function: Callable, case: _Case) -> _Observation:
-        """Use a function on a case and turn all that can be seen into plain values."""
+    def _observe(self, function: Callable, case: _Case, results: list | None = None) -> _Observation:
+        """Use a function on a case and turn all that can be seen into plain values; add its result to `results`."""
         inputs = self._named(case)
-        before = {name: _plain(value) for name, value in inputs.items()}
         leaves = {name: value.requires_grad_() for name, value in inputs.items() if case.gradients and _is_float(value)}
+        before = _states(inputs)
         doing = ""
         try:
             with sandbox.restored():
                 result = self.use(function, *case.args, **case.kwargs)
             plain = _plain(result)
-            changed = tuple(name for name, value in inputs.items() if _plain(value) != before[name])
+            changed = tuple(name for name, state in _states(inputs).items() if state != before[name])
+            if results is not None:
+                results.append(result)
             gradients = None
             if case.gradients:
                 doing = " while its gradient was computed"
@@ -267,25 +291,29 @@ class Exercise:
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the learner's too
             told = _describe(error)
             where = sandbox.line_of_error(error.__traceback__)
-            return _Observation(
-                error=told, sentence=f"Your code stopped{where}{doing} with {told}.{_in(case, ' This was')}"
-            )
+            sentence = f"Your code stopped{where}{doing} with {told}.{_in(case, ' This was')}"
+            if case.gradients:
+                sentence += (
+                    " Here the inputs ask for their gradient: stay with torch operations, without numpy and "
+                    "`torch.no_grad()`."
+                )
+            return _Observation(error=told, sentence=sentence)
         return _Observation(plain, changed, gradients)
 
     def _named(self, case: _Case) -> dict[str, Any]:
         return dict(inspect.signature(self.function).bind(*case.args, **case.kwargs).arguments)
 
     def _misconception(self, got: list[_Observation], first: int, seed: int) -> str:
-        """Return the sentence of the wrong answer that is observed alike, most often so if there are several."""
+        """Return the sentence of a wrong answer observed alike up to the first difference, and most often after it."""
         found, most = "", 0
         for sentence, function in self.wrongs:
-            cases = self._cases(seed)
-            if _difference(self._observe(function, cases[first]), got[first]):
-                continue
-            alike = sum(
-                not _difference(self._observe(function, case), seen)
-                for case, seen in zip(self._cases(seed), got, strict=False)
-            )
+            alike = 0
+            for index in (first, *(i for i in range(len(got)) if i != first)):
+                same = not _difference(self._observed(function, seed, index), got[index])
+                if not same and index <= first:
+                    alike = 0
+                    break
+                alike += same
             if alike > most:
                 found, most = sentence, alike
         return found
@@ -358,6 +386,29 @@ def _plain(value: Any, depth: int = 3) -> _Plain:
     return _Plain({"NoneType": "None", "ellipsis": "Ellipsis"}.get(kind.__name__, kind.__name__))
 
 
+def _states(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return all of the inputs that an answer should leave alone."""
+    states = {}
+    for name, value in inputs.items():
+        states[name] = _plain(value)
+        if isinstance(value, torch.Tensor):
+            states[f"{name}.requires_grad"] = value.requires_grad
+            states[f"{name}.grad"] = None if value.grad is None else _plain(value.grad)
+    return states
+
+
+def _is_empty(function: Callable) -> bool:
+    """Return whether a function's body is but `pass`, dots or a docstring."""
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0].body
+    except (OSError, TypeError, SyntaxError, ValueError, IndexError, AttributeError):
+        return False
+    return isinstance(body, list) and all(
+        isinstance(line, ast.Pass) or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+        for line in body
+    )
+
+
 def _tensors(value: Any) -> Iterator[torch.Tensor]:
     if _is_float(value):
         yield value
@@ -387,9 +438,14 @@ def _difference(want: _Observation, got: _Observation, case: _Case | None = None
         return told[0].upper() + told[1:]
     if got.changed != want.changed:
         names = " and ".join(f"`{name}`" for name in got.changed)
+        if got.changed and got.changed[0].endswith(".grad"):
+            return (
+                f"The result is right, but your code changes {names}: `.backward()` fills it, and "
+                "`torch.autograd.grad` does not."
+            )
         return (
             f"The result is right, but your code changes its input {names}: work on a copy, such as "
-            f"`{got.changed[0]}.clone()`."
+            f"`{got.changed[0].partition('.')[0]}.clone()`."
             if names
             else "An input should change."
         )
@@ -397,7 +453,8 @@ def _difference(want: _Observation, got: _Observation, case: _Case | None = None
         if not got.gradients:
             return (
                 "The values are right, but the result carries no gradient: `.item()`, `.tolist()`, `float()`, "
-                "`.detach()`, `.data` and `torch.tensor()` cut it off; stay with tensor operations."
+                "`.numpy()`, `.detach()`, `.data`, `torch.tensor()` and `torch.no_grad()` cut it off; stay with tensor "
+                "operations."
             )
         for name, wanted in want.gradients.items():
             told = _plain_difference(wanted, got.gradients[name], f"the gradient of `{name}`", "yours")
@@ -422,9 +479,9 @@ def _plain_difference(want: _Plain, got: _Plain, what: str, yours: str) -> str:
             "for example with `x.new_zeros(...)`, `x` being an input."
         )
     scale = max((abs(v) for v in want.values if _finite_float(v)), default=1.0)
-    wrong = [
-        i for i, pair in enumerate(zip(want.values, got.values, strict=True)) if not _close(*pair, max(scale, 1.0))
-    ]
+    rtol, atol = (_TIGHT, _TIGHT) if (want.kind, want.dtype) == ("tensor", "float64") else (_RTOL, _ATOL)
+    atol *= max(scale, 1.0)
+    wrong = [i for i, pair in enumerate(zip(want.values, got.values, strict=True)) if not _close(*pair, rtol, atol)]
     if not wrong:
         return ""
     expected, given = _number(want.values[wrong[0]]), _number(got.values[wrong[0]])
@@ -449,8 +506,7 @@ def _kind_difference(want: _Plain, got: _Plain, what: str) -> str:
     }.get(got.kind)
     if not advice and want.kind == "tensor":
         advice = {
-            "ndarray": "`torch.from_numpy` makes a tensor of it, but torch operations from start to end keep the "
-            "gradient.",
+            "ndarray": "use torch operations from start to end, without numpy.",
             "list": "fill a tensor made by `x.new_zeros(...)`, or join tensors with `torch.stack`.",
             "float": "leave out `.item()` and `float()`, which also lose the gradient.",
             "int": "start the sum from a tensor, or use `.sum()`.",
@@ -465,12 +521,12 @@ def _finite_float(value: Any) -> bool:
     return isinstance(value, float) and math.isfinite(value)
 
 
-def _close(want: Any, got: Any, scale: float) -> bool:
+def _close(want: Any, got: Any, rtol: float, atol: float) -> bool:
     if not isinstance(want, float):
         return want == got
     if not math.isfinite(want) or not math.isfinite(got):
         return want == got or (math.isnan(want) and math.isnan(got))
-    return abs(want - got) <= _ATOL * scale + _RTOL * abs(want)
+    return abs(want - got) <= atol + rtol * abs(want)
 
 
 def _number(value: Any) -> str:
@@ -507,6 +563,11 @@ def _describe(error: BaseException) -> str:
     return f"{kind}: {text.rstrip('.')}" if text else kind
 
 
+def _shown(text: str) -> str:
+    """Return a text that every screen and file can take: half characters become question marks."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _show(mark: str, colour: str, headline: str, sentences: list[str], output: str = "") -> None:
     plain = [f"{headline} {' '.join(sentences)}"]
     body = " ".join(re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text)) for text in sentences)
@@ -526,6 +587,7 @@ def _show(mark: str, colour: str, headline: str, sentences: list[str], output: s
 
 def _display(rich: str, plain: str, mime: str) -> None:
     """Show rich text in a notebook, plain text elsewhere."""
+    rich, plain = _shown(rich), _shown(plain)
     try:
         from IPython import display, get_ipython
     except ImportError:

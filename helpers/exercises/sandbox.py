@@ -45,7 +45,9 @@ _NOT_THE_LEARNERS = tuple(
         os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
     )
 )
-_end_process = os._exit
+_end_process, _abort, _set_num_threads = os._exit, os.abort, torch.set_num_threads
+_inside = threading.local()  # .now is True where a learner's code is being judged
+_streams: list[tuple["_Printed", "_Capped"]] = []  # where prints go while a learner's code is being judged
 _abandoned: list[threading.Thread] = []  # threads that could not be stopped
 
 
@@ -77,12 +79,35 @@ def run(work: Callable[[], dict], limit: float) -> Ended:
     return _in_thread(work, limit)
 
 
+def inside() -> bool:
+    """Return whether this is called from code that is being judged."""
+    return getattr(_inside, "now", False)
+
+
+def next_case() -> None:
+    """Say that the learner's code meets another case: what it prints is kept for the first that prints."""
+    for out, capped in _streams[-1:]:
+        with contextlib.suppress(ValueError):
+            out.flush()
+        capped.case += 1
+
+
+@contextlib.contextmanager
+def _as_new() -> Iterator[None]:
+    """Work as in a new Jupyter kernel: with gradients, in float32, on the CPU."""
+    with restored(), torch.inference_mode(False), torch.enable_grad():
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+        yield
+
+
 @contextlib.contextmanager
 def restored() -> Iterator[None]:
-    """Put back what code may change in torch: its functions, random state, gradient mode, default dtype and threads."""
+    """Put back what code may change in torch: functions, random state, gradient mode, defaults and threads."""
     saved = [(owner, dict(vars(owner))) for owner in _PATCHABLE]
     random, dtype, threads = torch.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads()
     grad, deterministic = torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled()
+    device = torch.get_default_device()
     try:
         yield
     finally:
@@ -102,6 +127,8 @@ def restored() -> Iterator[None]:
             torch.use_deterministic_algorithms(deterministic)
         if torch.get_default_dtype() != dtype:
             torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
 
@@ -115,11 +142,11 @@ def _line(frames: Iterable[tuple[str, int]]) -> str:
     """Return where the first of the learner's frames stands, innermost frame first."""
     for name, number in frames:
         real = os.path.normcase(os.path.realpath(name))
-        if name.startswith("<frozen") or real.startswith(_NOT_THE_LEARNERS):
-            continue
-        place = os.path.basename(name) if os.path.isfile(name) and "ipykernel_" not in name else "your cell"
         code = linecache.getline(name, number).strip()
-        return f" at line {number} of {place}" + (f" (`{code[:100]}`)" if code else "")
+        if not code or name == "<string>" or name.startswith("<frozen") or real.startswith(_NOT_THE_LEARNERS):
+            continue  # text given to exec has lines that nobody can look up
+        place = os.path.basename(name) if os.path.isfile(name) and "ipykernel_" not in name else "your cell"
+        return f" at line {number} of {place} (`{code[:100]}`)"
     return ""
 
 
@@ -130,20 +157,30 @@ def _too_slow(limit: float, where: str) -> str:
 
 
 class _Capped(io.RawIOBase):
-    """A file that passes on the first bytes written to it and swallows the rest."""
+    """A file that passes on the first bytes of the first case that prints, swallows the rest and counts the cases."""
 
     def __init__(self, sink: Callable[[bytes], object]):
-        self._sink, self._room = sink, _PRINT_LIMIT
+        self._sink, self._room, self._last = sink, _PRINT_LIMIT, b""
+        self.case, self._printed = 0, []
 
     def writable(self) -> bool:
         return True
 
     def write(self, data) -> int:
-        if self._room > 0:
+        if self.case not in self._printed:
+            self._printed.append(self.case)
+        if self._room > 0 and self.case == self._printed[0]:
             head = bytes(data[: self._room])
             self._room -= len(head)
             self._sink(head)
+            self._last = head[-1:]
         return len(data)
+
+    def tell_the_rest(self) -> None:
+        more = len(self._printed) - 1
+        if more > 0:
+            start = "" if self._last == b"\n" else "\n"
+            self._sink(f"{start}(and in {more} more case{'s' * (more > 1)})\n".encode())
 
 
 class _Printed(io.TextIOWrapper):
@@ -172,23 +209,33 @@ def _quiet(sink: Callable[[bytes], object]) -> Iterator[None]:
     def no_input(*_args, **_kwargs):
         return sys.stdin.readline()
 
-    def no_end(*_):
-        raise SystemExit("a check cannot end Python: return the result")
+    here = os.getpid()
 
-    out = _Printed(io.BufferedWriter(_Capped(sink)), "utf-8", "replace", line_buffering=True)
+    def not_here(end):
+        def no_end(*status):
+            if os.getpid() != here:  # a process that the learner's code started may end itself
+                end(*status)
+            raise SystemExit("a check cannot end Python: return the result")
+
+        return no_end
+
+    capped = _Capped(sink)
+    out = _Printed(io.BufferedWriter(capped), "utf-8", "replace", line_buffering=True)
     replaced = [
         (sys, "stdout", out),
         (sys, "stderr", out),
         (sys, "stdin", _NoInput()),
         (builtins, "input", no_input),
         (getpass, "getpass", no_input),
-        (os, "_exit", no_end),
-        (os, "abort", no_end),
+        (os, "_exit", not_here(_end_process)),
+        (os, "abort", not_here(_abort)),
+        (torch, "set_num_threads", lambda *_: None),  # a forked child has no OpenMP threads and would wait for them
         (threading, "excepthook", lambda _: None),
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
     for owner, name, value in replaced:
         setattr(owner, name, value)
+    _streams.append((out, capped))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -196,21 +243,23 @@ def _quiet(sink: Callable[[bytes], object]) -> Iterator[None]:
     finally:
         for owner, name, value in before:
             setattr(owner, name, value)
+        _streams.remove((out, capped))
         with contextlib.suppress(ValueError):
             out.flush()
+        capped.tell_the_rest()
 
 
 def _in_child(work: Callable[[], dict], limit: float) -> Ended | None:
     """Fork, work in the child, and return None when autograd cannot run there."""
     answer, to_parent = os.pipe()
     printed, frames = os.memfd_create("printed"), os.memfd_create("frames")
-    child = 0
+    parent, child = os.getpid(), 0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads; see _child
             child = os.fork()
         if child == 0:
-            _child(work, limit, to_parent, printed, frames)
+            _child(work, limit, parent, to_parent, printed, frames)
         os.close(to_parent)
         text = _read_line(answer, time.monotonic() + limit + 0.7)
         status = _end(child)
@@ -220,7 +269,7 @@ def _in_child(work: Callable[[], dict], limit: float) -> Ended | None:
             return None
         else:
             reason, result = _why(status, os.pread(frames, 100_000, 0).decode("utf-8", "replace"), limit), None
-        return Ended(result, reason, os.pread(printed, _PRINT_LIMIT, 0).decode("utf-8", "replace"))
+        return Ended(result, reason, os.pread(printed, _PRINT_LIMIT + 100, 0).decode("utf-8", "replace"))
     finally:
         if child:
             _end(child)
@@ -228,10 +277,11 @@ def _in_child(work: Callable[[], dict], limit: float) -> Ended | None:
             os.close(descriptor)
 
 
-def _child(work: Callable[[], dict], limit: float, to_parent: int, printed: int, frames: int) -> None:
+def _child(work: Callable[[], dict], limit: float, parent: int, to_parent: int, printed: int, frames: int) -> None:
     """Work, answer through the pipe, and end without any of the parent's clean-up. Never returns."""
     try:
         os.setpgid(0, 0)
+        _end_with(parent)
         signal.set_wakeup_fd(-1)
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, signal.SIG_DFL)
@@ -243,16 +293,26 @@ def _child(work: Callable[[], dict], limit: float, to_parent: int, printed: int,
         _cap_memory()
         gc.freeze()
         torch.set_num_threads(1)  # the parent's OpenMP threads do not exist here
-        try:
-            torch.ones(1, requires_grad=True).sum().backward()
-        except RuntimeError:
-            _end_process(_NO_AUTOGRAD)
-        with _quiet(lambda data: os.write(printed, data)):
-            result = work()
+        _inside.now = True
+        with _as_new():
+            try:
+                torch.ones(1, requires_grad=True).sum().backward()
+            except RuntimeError:
+                _end_process(_NO_AUTOGRAD)
+            with _quiet(lambda data: os.write(printed, data)):
+                result = work()
         data = json.dumps(result).encode() + b"\n"
         while data:
             data = data[os.write(to_parent, data) :]
     finally:
+        _end_process(0)
+
+
+def _end_with(parent: int) -> None:
+    """Let the system end this child when its parent is gone."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+    if os.getppid() != parent:
         _end_process(0)
 
 
@@ -314,11 +374,12 @@ def _in_thread(work: Callable[[], dict], limit: float) -> Ended:
     printed, done = bytearray(), []
 
     def target():
-        with contextlib.suppress(Stopped):
+        _inside.now = True
+        with contextlib.suppress(Stopped), _as_new():
             done.append(work())
 
     with restored(), _quiet(printed.extend):
-        torch.set_num_threads(1)
+        _set_num_threads(1)
         thread = threading.Thread(target=target, daemon=True)
         thread.start()
         thread.join(limit)

@@ -59,6 +59,14 @@ class Widget(anywidget.AnyWidget):
             cls._css = join(HERE / "shared.css", stem.with_suffix(".css"))
         super().__init_subclass__(**kwargs)
 
+    def set_state(self, sync_data: dict) -> None:
+        """Take from the browser what a learner may set: no name that begins with "_", and nothing that is read-only."""
+        taken = {name: value for name, value in sync_data.items() if name == "_view_count" or self._is_open(name)}
+        super().set_state(taken)
+
+    def _is_open(self, name: str) -> bool:
+        return self.has_trait(name) and not name.startswith("_") and not self.traits()[name].read_only
+
     def still(self) -> tuple[bytes, str]:
         """Return a PNG of the present state and its alt text."""
         raise NotImplementedError

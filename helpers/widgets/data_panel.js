@@ -7,9 +7,10 @@ function render({ model, el: host }) {
   const say = (sentence) => (message.textContent = sentence);
   const request = (content, answered) => ask(model, content, { answered, silent: () => say(SILENCE) });
 
-  const ids = { error: uniqueId("error") };
+  const ids = { error: uniqueId("error"), place: uniqueId("place") };
+  const place = el("p", { class: "cw-place", id: ids.place });
   const error = el("p", { class: "cw-error", id: ids.error, role: "alert" });
-  const folder = el("input", { type: "text", placeholder: "data, in the workbook's folder", spellcheck: "false", autocomplete: "off", "aria-describedby": ids.error });
+  const folder = el("input", { type: "text", placeholder: "data, in the workbook's folder", spellcheck: "false", autocomplete: "off", "aria-describedby": `${ids.error} ${ids.place}` });
   const form = el("form", {
     class: "cw-folder",
     novalidate: true,
@@ -25,7 +26,7 @@ function render({ model, el: host }) {
   }, el("label", {}, el("span", {}, "Folder for real data"), folder), el("button", { type: "submit" }, "Use this folder"));
   const list = el("ul", { class: "cw-sets" });
   const message = el("p", { class: "cw-message", role: "status" });
-  root.append(list, form, error, message);
+  root.append(list, form, error, place, message);
 
   function refuse(sentence) {
     error.textContent = sentence;
@@ -77,6 +78,7 @@ function render({ model, el: host }) {
       if (button.textContent !== label) button.textContent = label;
       button.setAttribute("aria-label", label.includes(title) ? label : `${label} (${title})`);
     }
+    place.textContent = get("place");
     if (message.textContent !== get("message")) say(get("message"));
   }
 
@@ -86,7 +88,7 @@ function render({ model, el: host }) {
   }
 
   const repaint = painter(draw);
-  const follow = { "change:sets": repaint, "change:message": repaint, "change:root": drawFolder };
+  const follow = { "change:sets": repaint, "change:place": repaint, "change:message": repaint, "change:root": drawFolder };
   for (const [name, f] of Object.entries(follow)) model.on(name, f);
   drawFolder();
   draw();

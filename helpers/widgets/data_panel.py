@@ -9,7 +9,7 @@ from pathlib import Path
 
 import traitlets as t
 
-from .. import data
+from .. import download
 from .panel import Panel
 
 TITLES = {"cifar10": "CIFAR-10", "mnist": "MNIST"}
@@ -28,14 +28,16 @@ class DataPanel(Panel):
     Raises:
         TraitError: root cannot be a folder that is written to; the message says why.
 
-    `status` holds what is there; `fetch("mnist")` starts what the button starts, `cancel()` stops it. What came so far
-    is kept, and the next fetch goes on from there. Nothing is fetched before somebody asks for it.
+    `status` holds what is there, `place` says in words which folder is used. `fetch("mnist")` starts what the button
+    starts, `cancel()` stops it. What came so far is kept, and the next fetch goes on from there. Nothing is fetched
+    before somebody asks for it.
     """
 
     sentence = "Run this cell to see what is on your disk."
 
     root = t.TraitType("").tag(sync=True)
     sets = t.Dict(read_only=True).tag(sync=True)
+    place = t.Unicode(read_only=True).tag(sync=True)
     built_in = t.Unicode(BUILT_IN, read_only=True).tag(sync=True)
 
     def __init__(self, root: str | os.PathLike | None = None) -> None:
@@ -54,6 +56,7 @@ class DataPanel(Panel):
         """Look at the disk again."""
         if not self._busy:
             self.set_trait("sets", {name: self._look(name) for name in TITLES})
+            self.set_trait("place", self._where())
 
     def fetch(self, name: str) -> threading.Thread:
         """Start to fetch a data set in the background, and return the thread that does it.
@@ -95,8 +98,8 @@ class DataPanel(Panel):
                 self._show(name, done=done, text=f"Coming: {_megabytes(done, total)}.")
 
         try:
-            said = data.fetch(name, self.root or None, progress=told, cancel=self._cancel)
-        except (ValueError, data.DataError) as error:
+            said = download.fetch(name, self.root or None, progress=told, cancel=self._cancel)
+        except (ValueError, download.DataError) as error:
             said = str(error)
         except Exception as error:  # whatever it was, the learner gets a sentence
             said = f"The fetch of {TITLES[name]} failed ({type(error).__name__}: {error}): try again."
@@ -105,18 +108,27 @@ class DataPanel(Panel):
 
     def _show(self, name: str, **changed: object) -> None:
         self.set_trait("sets", self.sets | {name: self.sets[name] | changed})
+        self.set_trait("place", self._where())
+
+    def _where(self) -> str:
+        folder = download.folder_of(self.root or None).absolute()
+        said = "Real data goes to" if self.root else "No folder is named, so the usual one is used:"
+        said = f"{said} {folder}."
+        if not folder.exists():
+            said += " This folder does not exist yet: fetching makes it."
+        named = self.root or str(folder)
+        return f"{said} A notebook that uses real data must name the same folder: data_root = {named!r}."
 
     def _look(self, name: str) -> dict:
         """Return what is on disk of one data set."""
-        archives = data.PUBLISHED[name].archives
+        archives = download.PUBLISHED[name].archives
         total = sum(archive.size for archive in archives)
         found = {"title": TITLES[name], "total": total}
-        fault = data.problem(name, self.root or None)
+        fault = download.problem(name, self.root or None)
         if fault is None:
-            place = f" and data_root = {self.root!r}" if self.root else ""
-            text = f'Complete and checked. A notebook uses it with data = "real"{place}.'
+            text = 'Complete and checked. A notebook uses it with data = "real".'
             return found | {"state": "complete", "done": total, "text": text}
-        folder = data.folder_of(self.root or None)
+        folder = download.folder_of(self.root or None)
         whole = [one for one in archives if all(_size(folder / file.path) == file.size for file in one.files)]
         parts = [_size(path) for path in (folder / f".{name}").glob("*.part")]
         done = sum(archive.size for archive in whole) + sum(parts)
@@ -134,7 +146,7 @@ class DataPanel(Panel):
             raise t.TraitError(f"root is {proposal.value!r}; it must be the path of a folder.")
         root = str(proposal.value).strip()
         if root:
-            place = data.folder_of(root)
+            place = download.folder_of(root)
             if place.exists() and not place.is_dir():
                 raise t.TraitError(f"{root} is a file; name a folder.")
             nearest = next((one for one in (place, *place.absolute().parents) if one.exists()), place)

@@ -13,6 +13,7 @@ import traitlets as t
 from torch import Tensor
 
 from ..kernels import kernel
+from ..shapes import short
 from .base import Widget
 
 LARGEST_SHIFT = 8
@@ -165,7 +166,7 @@ class EquivarianceMeter(Widget):
     @t.validate("operation")
     def _check_operation(self, proposal: t.Bunch) -> str:
         if not isinstance(proposal.value, str) or proposal.value not in OPERATIONS:
-            raise t.TraitError(f"operation is {proposal.value!r}; it must be one of {', '.join(OPERATIONS)}.")
+            raise t.TraitError(f"operation is {short(proposal.value)}; it must be one of {', '.join(OPERATIONS)}.")
         return proposal.value
 
     @t.validate("shift")
@@ -177,7 +178,7 @@ class EquivarianceMeter(Widget):
             or not all(isinstance(n, Integral) and not isinstance(n, bool) and abs(n) <= LARGEST_SHIFT for n in value)
         ):
             raise t.TraitError(
-                f"shift is {value!r}; it must be two whole numbers (down, right), each from "
+                f"shift is {short(value)}; it must be two whole numbers (down, right), each from "
                 f"-{LARGEST_SHIFT} to {LARGEST_SHIFT}."
             )
         return (int(value[0]), int(value[1]))

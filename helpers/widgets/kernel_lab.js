@@ -139,7 +139,10 @@ function svg(tag, attributes = {}, ...children) {
 function complain(control, place, text) {
   place.textContent = text ?? "";
   place.hidden = !text;
-  if (text) {
+  mark(control, place, text);
+}
+function mark(control, place, wrong) {
+  if (wrong) {
     control.setAttribute("aria-invalid", "true");
     control.setAttribute("aria-describedby", place.id);
   } else {
@@ -309,7 +312,9 @@ function choice(label, options, commit) {
 
 /** The kernel as a grid of fields: arrows walk, typing replaces, Enter commits, Escape restores, dragging changes. */
 function kernelGrid({ get, change, root }) {
-  const node = el("div", { class: "kl-grid", role: "grid", "aria-label": "The kernel's weights" });
+  const grid = el("div", { class: "kl-grid", role: "grid", "aria-label": "The kernel's weights" });
+  const error = el("p", { id: uniqueId("error"), class: "cw-error kl-error kl-refused", role: "alert" });
+  const node = el("div", {}, grid, error);
   let fields = [];
   let shown = [];
   let here = [0, 0];
@@ -319,19 +324,29 @@ function kernelGrid({ get, change, root }) {
   const withWeight = ([r, c], value) => get().map((row, i) => row.map((old, j) => (i === r && j === c ? value : old)));
   const dirty = ([r, c]) => fields[r][c].input.value !== shown[r][c];
 
-  function restore(place) {
-    const { input, error } = field(place);
-    input.value = shown[place[0]][place[1]];
-    complain(input, error, null);
+  /** Mark a field as refused, or as right again. The one place under the grid speaks of the refused field in use. */
+  function refuse([r, c], sentence) {
+    const one = fields[r][c];
+    one.refused = sentence && `Row ${r + 1}, column ${c + 1}: ${sentence}`;
+    mark(one.input, error, one.refused);
+    tell();
+  }
+  function tell() {
+    const sentence = field(here)?.refused ?? fields.flat().find((one) => one.refused)?.refused ?? "";
+    if (error.textContent !== sentence) error.textContent = sentence; // else it would be read out again
+  }
+
+  function restore([r, c]) {
+    fields[r][c].input.value = shown[r][c];
+    refuse([r, c], null);
   }
 
   /** Take what was typed. Returns whether there is nothing wrong with it. */
   function take(place) {
-    const { input, error } = field(place);
     if (!dirty(place)) return restore(place), true;
-    const { value, error: wrong } = parseNumber(input.value);
+    const { value, error: wrong } = parseNumber(field(place).input.value);
     const refused = wrong ?? change(withWeight(place, value));
-    if (refused) complain(input, error, refused);
+    if (refused) refuse(place, refused);
     else restore(place);
     return !refused;
   }
@@ -387,6 +402,7 @@ function kernelGrid({ get, change, root }) {
     if (!place) return;
     field(here)?.input.setAttribute("tabindex", "-1");
     here = place;
+    tell();
     event.target.setAttribute("tabindex", "0");
     if (!dirty(place)) event.target.select();
   });
@@ -438,14 +454,15 @@ function kernelGrid({ get, change, root }) {
       Array.from({ length: size }, (_, c) => ({
         input: el("input", {
           type: "text", autocomplete: "off", spellcheck: "false", "data-place": `${r} ${c}`,
-          "aria-label": `weight, row ${r}, column ${c}`, tabindex: r === here[0] && c === here[1] ? "0" : "-1",
+          "aria-label": `weight, row ${r + 1}, column ${c + 1}`, tabindex: r === here[0] && c === here[1] ? "0" : "-1",
         }),
-        error: el("p", { id: uniqueId("error"), class: "cw-error kl-error kl-bubble", role: "alert", hidden: true, style: `--column: ${c}` }),
+        refused: null,
       })));
     shown = fields.map((row) => row.map(() => ""));
-    node.replaceChildren(...fields.map((row) =>
+    grid.replaceChildren(...fields.map((row) =>
       el("div", { class: "kl-grid-row", role: "row" },
-        ...row.map(({ input, error }) => el("div", { class: "kl-cell", role: "gridcell" }, input, error)))));
+        ...row.map(({ input }) => el("div", { class: "kl-cell", role: "gridcell" }, input)))));
+    tell();
     if (held) go(here);
   }
 

@@ -146,7 +146,8 @@ class KernelLab(Widget):
         padding_mode: "zeros", "reflect", "replicate" or "circular".
         display: "clip" paints 0 to 1 from black to white, "absolute" the size of each number, "signed" blue, white
             and red with white for 0. When not given: signed for a kernel that sums to 0, else clip.
-        probe: (row, column) of the output pixel whose arithmetic is shown; the middle when not given.
+        probe: (row, column) of the output pixel whose arithmetic is shown. When not given: in the middle third of the
+            result, the pixel of the largest magnitude; of equals the first, row by row.
         show_matrix: show this pixel's unfold column and matrix row too.
     """
 
@@ -195,8 +196,7 @@ class KernelLab(Widget):
             if display is None:
                 self.display = _display(self.kernel)
             if probe is None:
-                height, width = self._output_size()
-                self.probe = (height // 2, width // 2)
+                self.probe = _strongest(self.output[0])
             self._image_code = PHOTOGRAPH_CODE if image is None else _image_code(self.image)
             self._start = {name: getattr(self, name) for name in SETTINGS if name != "probe"}
 
@@ -399,6 +399,15 @@ def _display(grid: Sequence[Sequence[float]]) -> str:
     """Return the display that suits a kernel: one that sums to 0 is silent on flat areas and has two signs."""
     weights = [weight for row in grid for weight in row]
     return "signed" if any(weights) and abs(sum(weights)) < SMALLEST_DIVISOR else "clip"
+
+
+def _strongest(result: Tensor) -> tuple[int, int]:
+    """Return the place of the largest magnitude in the middle third of `result` (H, W); of equals the first."""
+    top, left = (side // 3 for side in result.shape)
+    middle = result[top : len(result) - top, left : result.shape[1] - left].abs()
+    equals = middle >= middle.max() * (1 - 1e-4)  # what differs by rounding is equal on every machine
+    row, column = equals.nonzero()[0].tolist()
+    return top + row, left + column
 
 
 PHOTOGRAPH_SIDE = 128

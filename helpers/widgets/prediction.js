@@ -74,7 +74,7 @@ function render({ model, el: host }) {
     const error = el("p", { class: "cw-error", id: ids.error, role: "alert" });
     const input = el("input", {
       type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false", size: 14,
-      "aria-labelledby": ids.question, "aria-describedby": ids.error, value: typed,
+      "aria-label": el("p", {}, ...inline(get("question"))).textContent, "aria-describedby": ids.error, value: typed,
       oninput: () => {
         typed = input.value;
         refuse("");
@@ -101,7 +101,7 @@ function render({ model, el: host }) {
   }
 
   function firstGuess() {
-    return get("first") === null ? null : el("p", { class: "cw-first" }, "Your first guess was: ", ...worded(get("first")));
+    return get("first") === null ? null : el("p", { class: "cw-prediction-first" }, "Your first guess was: ", ...worded(get("first")));
   }
 
   let open = null; // the form on screen, or null while the answer is shown
@@ -144,7 +144,7 @@ function render({ model, el: host }) {
     values.forEach((value, index) => {
       if (index !== known && !same(value, get("answer"))) cards.push(card("", "Another wrong guess", value, reasonOf(index)));
     });
-    const verdict = el("p", { class: "cw-verdict", tabindex: "-1" }, right ? "Right." : "Not right this time.");
+    const verdict = el("p", { class: "cw-prediction-verdict", tabindex: "-1" }, right ? "Right." : "Not right this time.");
     body.replaceChildren(
       el("p", { class: "cw-question" }, ...inline(get("question"))),
       verdict,

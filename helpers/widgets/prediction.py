@@ -8,6 +8,7 @@ from numbers import Integral, Real
 
 import traitlets as t
 
+from ..shapes import short
 from .base import Widget
 
 LETTERS = "ABCDEFGHIJ"
@@ -45,11 +46,13 @@ class Prediction(Widget):
     explanation = t.Unicode(read_only=True).tag(sync=True)
     unit = t.Unicode(read_only=True).tag(sync=True)
     tolerance = t.Float(read_only=True).tag(sync=True)
-    unforeseen = t.Unicode("No usual wrong turn leads here: go through it again, one step at a time.").tag(sync=True)
+    unforeseen = t.Unicode(
+        "No usual wrong turn leads here: go through it again, one step at a time.", read_only=True
+    ).tag(sync=True)
 
-    guess = t.Any(allow_none=True).tag(sync=True)
+    guess = t.TraitType(None).tag(sync=True)  # t.Any would take None without asking _check_guess
     committed = t.Bool(False).tag(sync=True)
-    first = t.Any(allow_none=True).tag(sync=True)
+    first = t.TraitType(None).tag(sync=True)
 
     def __init__(
         self,
@@ -65,7 +68,7 @@ class Prediction(Widget):
     ) -> None:
         _text("question", question)
         if not isinstance(explanation, str) or not isinstance(unit, str):
-            raise t.TraitError(f"explanation and unit must be text; they are {explanation!r} and {unit!r}.")
+            raise t.TraitError(f"explanation and unit must be text; they are {short(explanation)} and {short(unit)}.")
         if (choices is None) == (number is None):
             raise t.TraitError("Give either choices, with the answer's index, or number: one of the two.")
         content = {"question": question, "explanation": explanation, "unit": unit}
@@ -75,7 +78,7 @@ class Prediction(Widget):
             content |= _choices(choices, answer)
         else:
             if answer is not None:
-                raise t.TraitError(f"answer is {answer!r}; it belongs to choices. With number, leave it out.")
+                raise t.TraitError(f"answer is {short(answer)}; it belongs to choices. With number, leave it out.")
             content |= _numbers(number, {} if wrong is None else wrong, tolerance)
         self._locked: float | None = None
         super().__init__()
@@ -133,11 +136,13 @@ class Prediction(Widget):
             if self._numeric:
                 value = _number(name, value)
             elif not _whole(value) or not 0 <= value < len(self.choices):
-                raise t.TraitError(f"{name} is {value!r}; choose a whole number from 0 to {len(self.choices) - 1}.")
+                raise t.TraitError(
+                    f"{name} is {short(value)}; choose a whole number from 0 to {len(self.choices) - 1}."
+                )
             else:
                 value = int(value)
         if name == "guess" and self.committed and self._locked is not None and value != self._locked:
-            raise t.TraitError(f"The guess {self._locked!r} is committed; call reset() to try again.")
+            raise t.TraitError(f"The guess {short(self._locked)} is committed; call reset() to try again.")
         return value
 
     @t.validate("committed")
@@ -173,31 +178,31 @@ def _whole(value: object) -> bool:
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise t.TraitError(f"{name} is {value!r}; it must be text, and not empty.")
+        raise t.TraitError(f"{name} is {short(value)}; it must be text, and not empty.")
     return value
 
 
 def _number(name: str, value: object) -> float:
     if not isinstance(value, Real) or isinstance(value, bool) or not abs(value) <= LARGEST:
-        raise t.TraitError(f"{name} is {value!r:.60}; it must be a finite number, at most {LARGEST:g}.")
+        raise t.TraitError(f"{name} is {short(value)}; it must be a finite number, at most {LARGEST:g}.")
     return int(value) if value == int(value) else float(value)
 
 
 def _choices(choices: Sequence[tuple[str, str]], answer: int | None) -> dict:
     pairs = list(choices) if isinstance(choices, Sequence) and not isinstance(choices, str) else None
     if pairs is None or not 2 <= len(pairs) <= len(LETTERS):
-        raise t.TraitError(f"choices is {choices!r}; give a list of 2 to {len(LETTERS)} pairs (text, reason).")
+        raise t.TraitError(f"choices is {short(choices)}; give a list of 2 to {len(LETTERS)} pairs (text, reason).")
     for index, pair in enumerate(pairs):
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
-            raise t.TraitError(f"choices[{index}] is {pair!r}; each choice is a pair (text, reason).")
+            raise t.TraitError(f"choices[{index}] is {short(pair)}; each choice is a pair (text, reason).")
         _text(f"The text of choices[{index}]", pair[0])
         _text(f"The reason of choices[{index}]", pair[1])
     texts = [text for text, _ in pairs]
     if len(set(texts)) < len(texts):
-        raise t.TraitError(f"choices holds the same text twice: {texts!r}.")
+        raise t.TraitError(f"choices holds the same text twice: {short(texts)}.")
     if not _whole(answer) or not 0 <= answer < len(pairs):
         raise t.TraitError(
-            f"answer is {answer!r}; it must be the index of the right choice, from 0 to {len(pairs) - 1}."
+            f"answer is {short(answer)}; it must be the index of the right choice, from 0 to {len(pairs) - 1}."
         )
     return {"choices": texts, "reasons": [reason for _, reason in pairs], "answer": int(answer)}
 
@@ -205,13 +210,15 @@ def _choices(choices: Sequence[tuple[str, str]], answer: int | None) -> dict:
 def _numbers(number: float, wrong: Mapping[float, str], tolerance: float) -> dict:
     answer = _number("number", number)
     if _number("tolerance", tolerance) < 0:
-        raise t.TraitError(f"tolerance is {tolerance!r}; it must be 0 or more.")
+        raise t.TraitError(f"tolerance is {short(tolerance)}; it must be 0 or more.")
     if not isinstance(wrong, Mapping):
-        raise t.TraitError(f"wrong is {wrong!r}; it must map wrong numbers to the reasons behind them.")
+        raise t.TraitError(f"wrong is {short(wrong)}; it must map wrong numbers to the reasons behind them.")
     for value, reason in wrong.items():
         if abs(_number("A number in wrong", value) - answer) <= tolerance:
-            raise t.TraitError(f"wrong holds {value!r}, which is right: number is {number!r}, tolerance {tolerance!r}.")
-        _text(f"The reason of wrong[{value!r}]", reason)
+            raise t.TraitError(
+                f"wrong holds {short(value)}, which is right: number is {short(number)}, tolerance {short(tolerance)}."
+            )
+        _text(f"The reason of wrong[{short(value)}]", reason)
     return {
         "choices": [_number("A number in wrong", value) for value in wrong],
         "reasons": list(wrong.values()),

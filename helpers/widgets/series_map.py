@@ -10,6 +10,7 @@ import traitlets as t
 
 from .. import progress
 from ..exercises import EXERCISES
+from ..shapes import short
 from .panel import Panel
 from .series import SERIES
 
@@ -33,12 +34,8 @@ class SeriesMap(Panel):
     rooms = t.List(read_only=True).tag(sync=True)
 
     def __init__(self, notebooks_dir: str | os.PathLike | None = None) -> None:
-        if notebooks_dir is not None and (
-            not isinstance(notebooks_dir, str | os.PathLike)
-            or not os.fspath(notebooks_dir)
-            or not Path(notebooks_dir).is_dir()
-        ):
-            raise t.TraitError(f"notebooks_dir is {notebooks_dir!r}; it must be a folder that exists.")
+        if notebooks_dir is not None and not _is_folder(notebooks_dir):
+            raise t.TraitError(f"notebooks_dir is {short(notebooks_dir)}; it must be a folder that exists.")
         super().__init__()
         self._folder = Path.cwd() if notebooks_dir is None else Path(notebooks_dir).resolve()
         self.refresh()
@@ -72,9 +69,11 @@ class SeriesMap(Panel):
 
     def _do_import(self, request: dict) -> None:
         """`request` holds the file's name and text."""
-        name, text = Path(str(request.get("name"))).name or "file", request.get("text")
+        name, text = _readable(Path(str(request.get("name"))).name)[:60] or "file", request.get("text")
         if not isinstance(text, str) or len(text) > LARGEST_IMPORT:
             raise ValueError(f"{name} is no progress file (it is too large): choose a file made by Export.")
+        if text != _readable(text):
+            raise ValueError(f"{name} is no progress file (it is no text): choose a file made by Export.")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "progress.json"
             path.write_text(text, encoding="utf-8")
@@ -97,6 +96,18 @@ class SeriesMap(Panel):
     def _ipython_display_(self) -> None:
         self.refresh()
         super()._ipython_display_()
+
+
+def _readable(text: str) -> str:
+    """Return the text with a question mark for each character that no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _is_folder(path: object) -> bool:
+    try:
+        return isinstance(path, str | os.PathLike) and bool(os.fspath(path)) and Path(path).is_dir()
+    except (OSError, TypeError, ValueError):  # too long, of bytes, or text that no folder can have
+        return False
 
 
 def _count(exercises: int) -> str:

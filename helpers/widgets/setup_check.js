@@ -22,7 +22,7 @@ function browserLine(milliseconds, silent) {
 function render({ model, el: host }) {
   const root = mount(host, model, "Check of the set-up");
   root.classList.add("cw-setup");
-  const verdict = el("p", { class: "cw-verdict", role: "status" });
+  const verdict = el("p", { class: "cw-setup-verdict", role: "status" });
   const rows = el("ul", { class: "cw-checks", "aria-label": "What was checked" });
   const button = el("button", { type: "button", onclick: check }, "Check again");
   root.append(verdict, rows, el("div", { class: "cw-row" }, button));
@@ -60,7 +60,7 @@ function render({ model, el: host }) {
     if (verdict.textContent !== said) verdict.textContent = said;
     rows.replaceChildren(...lines.map(({ name, status, text }) =>
       el("li", { class: `cw-check cw-panel-row ${status}` },
-        el("span", { class: "cw-status" }, `${STATUS[status][0]} ${STATUS[status][1]}`),
+        el("span", { class: "cw-check-status" }, `${STATUS[status][0]} ${STATUS[status][1]}`),
         el("span", { class: "cw-checked" }, name),
         el("span", {}, text))));
   }

@@ -21,8 +21,9 @@ from helpers import exercises as ex
 from helpers import kernels, plots
 from helpers.data import load, photograph
 from helpers.errors import show_error
+from helpers.predictions import convolution as predict
 from helpers.train import pick_device, seconds, seed_everything
-from helpers.widgets import EquivarianceMeter, KernelLab, Prediction
+from helpers.widgets import EquivarianceMeter, KernelLab
 
 # %% tags=["parameters"]
 device: str = "auto"  # "auto", "cpu" or "cuda": where the larger computations run
@@ -42,24 +43,7 @@ airplane = images[labels == 0][0]  # (3, 32, 32)
 # You have not seen the answer yet. That is the point: a guess makes you look twice. Choose, commit, then read on.
 
 # %%
-Prediction(
-    "`nn.Conv2d(3, 16, 3)` reads a colour image of 32 × 32 pixels. How many numbers does it learn?",
-    choices=[
-        ("160", "That is 16 kernels of 3 × 3, and 16 biases. But the image has 3 channels, and so has each kernel."),
-        ("432", "That is 16 × 3 × 3 × 3: all the weights. Each of the 16 output channels also has a bias."),
-        ("448", "16 kernels of 3 × 3 × 3 weights, and 16 biases."),
-        ("about 44 million", "That is a weight from each of 3,072 inputs to each of 14,400 outputs: a linear layer."),
-    ],
-    answer=2,
-    explanation="432 weights and 16 biases make 448. The size of the image is not in this sum: "
-    "the same 448 numbers read an image of any size.",
-)
-
-# %%
-assert 16 * 3 * 3 + 16 == 160
-assert 16 * 3 * 3 * 3 == 432
-assert sum(p.numel() for p in nn.Conv2d(3, 16, 3).parameters()) == 448
-assert (3 * 32 * 32) * (16 * 30 * 30) == 44_236_800
+predict.parameters()
 
 # %% [markdown]
 # ## 1 · One patch, one number
@@ -94,15 +78,22 @@ plots.show(
 # the right one as positive. So this kernel asks one question: is it brighter on the right than on the left?
 #
 # Now slide. The frame moves one pixel to the right, and the next sum is the next output pixel.
-# A 3 × 3 frame fits into 6 rows at 4 places, and into 7 columns at 5 places. So the output has 4 × 5 pixels.
+# A kernel of $k$ pixels fits into $n$ pixels at $n - k + 1$ places: 3 into 6 rows at 4 places, 3 into 7 columns at 5.
+# So the output has 4 × 5 pixels.
 #
 # With rows and columns counted from 1, the first output pixel is
 #
-# $$o_{11} = i_{11}k_{11} + i_{12}k_{12} + i_{13}k_{13} + i_{21}k_{21} + i_{22}k_{22} + i_{23}k_{23} + i_{31}k_{31} + i_{32}k_{32} + i_{33}k_{33}$$
+# $$\begin{aligned}
+# o_{11} = \; & i_{11}k_{11} + i_{12}k_{12} + i_{13}k_{13} \\
+# + \; & i_{21}k_{21} + i_{22}k_{22} + i_{23}k_{23} \\
+# + \; & i_{31}k_{31} + i_{32}k_{32} + i_{33}k_{33}
+# \end{aligned}$$
 #
 # and the one in row $r$, column $c$ is
 #
 # $$o_{rc} = \sum_{a=1}^{3} \sum_{b=1}^{3} i_{r+a-1,\;c+b-1}\; k_{ab}$$
+#
+# Formulas count from 1. Code counts from 0, and so does the kernel lab: `out[1, 2]` is $o_{23}$.
 
 # %% [markdown]
 # ## 2 · Four ways, one answer
@@ -113,7 +104,7 @@ plots.show(
 # %%
 def with_loops(x, weight):
     (height, width), (k_h, k_w) = x.shape, weight.shape
-    out = torch.zeros(height - k_h + 1, width - k_w + 1)
+    out = x.new_zeros(height - k_h + 1, width - k_w + 1)  # zeros in the dtype of x
     for r in range(out.shape[0]):
         for c in range(out.shape[1]):
             out[r, c] = (x[r : r + k_h, c : c + k_w] * weight).sum()
@@ -187,8 +178,8 @@ torch.set_num_threads(threads)
 assert times["with_loops"] > 10 * times["with_torch"]
 
 # %% [markdown]
-# The loops take more than ten times as long as `F.conv2d` on any machine we tried, most often some hundred times.
-# Python spends that time on 62 × 62 = 3,844 small steps. The library does the same sums in one.
+# The loops take far longer than `F.conv2d`: on the machines we tried, hundreds to thousands of times.
+# Python spends that time on 62 × 62 = 3,844 small steps. The library does the same sums in one call.
 
 # %%
 assert 62 * 62 == 3844 == with_torch(photograph(64, grey=True)[0], weight).numel()
@@ -216,31 +207,39 @@ assert by_torch == [-3, -6] and by_numpy == [3, 6]
 # ## 3 · Channels
 #
 # A colour image has three channels. So a kernel has three too: **one grid of weights for each input channel**.
-# Each grid makes a map of its channel. The maps are added, and the bias on top. That gives *one* output channel.
-# For 16 output channels there are 16 such kernels.
+# Each grid makes a map of its channel. The maps are added. One more learned number, the **bias**, is added to every
+# pixel of the sum. That gives *one* output channel. For 16 output channels there are 16 such kernels, and 16 biases.
 
 # %%
-layer = nn.Conv2d(3, 16, 3)
-print("weight", tuple(layer.weight.shape), " bias", tuple(layer.bias.shape))
-print("output", tuple(layer(airplane[None]).shape))
+colour_layer = nn.Conv2d(3, 16, 3)
+print("weight", tuple(colour_layer.weight.shape), " bias", tuple(colour_layer.bias.shape))
+print("output", tuple(colour_layer(airplane[None]).shape))
 
-assert layer.weight.shape == (16, 3, 3, 3) and layer.bias.shape == (16,)
-assert layer(torch.zeros(1, 3, 32, 32)).shape == (1, 16, 30, 30)
-assert sum(p.numel() for p in layer.parameters()) == 16 * 3 * 3 * 3 + 16 == 448
+assert colour_layer.weight.shape == (16, 3, 3, 3) and colour_layer.bias.shape == (16,)
+assert colour_layer(torch.zeros(1, 3, 32, 32)).shape == (1, 16, 30, 30)
+assert sum(p.numel() for p in colour_layer.parameters()) == 16 * 3 * 3 * 3 + 16 == 432 + 16 == 448
 for height, width in [(32, 32), (17, 23), (200, 100)]:  # the same 448 numbers read any size
-    assert layer(torch.zeros(1, 3, height, width)).shape == (1, 16, height - 2, width - 2)
+    assert colour_layer(torch.zeros(1, 3, height, width)).shape == (1, 16, height - 2, width - 2)
+
+# %% [markdown]
+# So the answer to the first question is 448. The others have their own sums: 160 forgets that each kernel has three
+# grids, 432 forgets the biases, and 44 million is what a linear layer needs from 3 × 32 × 32 to 16 × 30 × 30 numbers.
 
 # %%
-first = layer.weight[0]  # (3, 3, 3): the kernel of output channel 0
+assert 16 * 3 * 3 + 16 == 160
+assert (3 * 32 * 32) * (16 * 30 * 30) == 3072 * 14_400 == 44_236_800
+
+# %%
+first = colour_layer.weight[0]  # (3, 3, 3): the kernel of output channel 0
 maps = [with_torch(airplane[c], first[c]) for c in range(3)]
-total = sum(maps) + layer.bias[0]
-assert torch.allclose(total, layer(airplane[None])[0, 0], atol=1e-5)
+total = sum(maps) + colour_layer.bias[0]
+assert torch.allclose(total, colour_layer(airplane[None])[0, 0], atol=1e-5)
 
 # %%
 ax = plots.axes(5, size=2.1)
 plots.image(airplane, ax[0], title="image")
-limit = total.abs().max().item()
-for axis, part, name in zip(ax[1:], [*maps, total], ["from red", "from green", "from blue", "sum + bias"], strict=True):
+limit = max(part.abs().max().item() for part in [*maps, total])  # the same colours mean the same numbers
+for axis, part, name in zip(ax[1:], [*maps, total], ["red", "green", "blue", "sum + bias"], strict=True):
     plots.signed(part, axis, title=name, limit=limit)
 plots.show(
     ax,
@@ -249,11 +248,13 @@ plots.show(
 )
 
 # %% [markdown]
-# See that the fourth map is the other three laid on top of each other. Each is a **feature map**: one number for each
-# place. A layer that gets the wrong number of channels says so, and the message names both numbers.
+# See how the three maps differ: each colour has weights of its own. The fourth is their sum, plus the bias.
+# It is a **feature map**: one channel of the output.
+#
+# A layer that gets the wrong number of channels says so, and the message names both numbers.
 
 # %%
-show_error(RuntimeError, lambda: layer(torch.zeros(1, 1, 32, 32)))
+show_error(RuntimeError, lambda: colour_layer(torch.zeros(1, 1, 32, 32)))
 
 # %% [markdown]
 # ## 4 · The same convolution as a matrix
@@ -280,7 +281,8 @@ plots.show(
 )
 
 # %% [markdown]
-# Each row holds the same nine numbers, moved on by one place. Everything else is zero: 660 of 840 entries.
+# Each row holds the same nine numbers, moved on by one place, or by three where the frame starts a new image row.
+# Everything else is zero: 660 of 840 entries.
 # So a convolution is a linear layer with two rules. **Far pixels do not count** (the zeros), and
 # **every place uses the same weights** (the repeats).
 #
@@ -297,21 +299,7 @@ assert nn.Conv2d(1, 1, 3, bias=False).weight.numel() == 9
 # The same weights everywhere have a consequence. Think before you read on.
 
 # %%
-Prediction(
-    "You move a picture one pixel to the right and convolve it. Or you convolve it and move the result. "
-    "How do the two results differ?",
-    choices=[
-        ("Not at all, anywhere", "Away from the rim that is so. At the rim, new pixels come in from outside."),
-        (
-            "Only at the rim",
-            "Inside they are equal. At the rim, the pixels that come in from outside make a difference.",
-        ),
-        ("Everywhere", "That would be so if each place had weights of its own. Here every place uses the same ones."),
-    ],
-    answer=1,
-    explanation="A convolution does the same everywhere, so it does not matter when you shift. "
-    "This is called translation equivariance. Only the rim is an exception.",
-)
+predict.shift_first()
 
 # %%
 picture = airplane.mean(0, keepdim=True)[None]  # (1, 1, 32, 32), grey
@@ -325,6 +313,8 @@ assert difference[..., 1:].max() < 1e-6  # equal, but for the column that came i
 assert difference[..., 0].max() > 1e-3
 
 # %% [markdown]
+# An operation that gives the same result, only moved, when its input is moved is called **translation equivariant**.
+#
 # Try it. Move the picture and watch the map of the difference. Then change the operation: which of them do not care
 # when you shift, and which do?
 
@@ -333,7 +323,8 @@ meter = EquivarianceMeter(image=picture[0, 0], shift=(0, 1))
 meter
 
 # %% [markdown]
-# With circular padding there is no rim, and nothing differs. A linear layer differs everywhere:
+# *Circular padding* continues the picture with its own other side. Then there is no rim, and nothing differs.
+# A linear layer differs everywhere:
 # it has to learn each thing again at each place.
 
 # %%
@@ -352,7 +343,8 @@ assert (flat_first - flat_after)[:, 1:].abs().mean() > 0.01
 # Each weight takes part in every output pixel. So each output pixel has something to say about how the weight should
 # change, and backpropagation **adds it all up**.
 #
-# Let $g_{rc}$ be the gradient that arrives at output pixel $(r, c)$. Then the weight $k_{ab}$ gets
+# Let $g_{rc}$ be the gradient of the loss for output pixel $(r, c)$: the **upstream gradient**.
+# Then the weight $k_{ab}$ gets
 #
 # $$\frac{\partial L}{\partial k_{ab}} = \sum_{r,c} g_{rc}\; i_{r+a-1,\;c+b-1}$$
 #
@@ -361,7 +353,7 @@ assert (flat_first - flat_after)[:, 1:].abs().mean() > 0.01
 # %%
 learned = torch.randn(1, 1, 3, 3, requires_grad=True)
 out = F.conv2d(picture, learned)  # (1, 1, 30, 30)
-g = torch.randn_like(out)  # what arrives from above
+g = torch.randn_like(out)  # the upstream gradient, here at random
 out.backward(g)
 
 by_places = torch.zeros(3, 3)
@@ -375,11 +367,11 @@ assert torch.allclose(learned.grad, F.conv2d(picture, g), atol=1e-3)
 # %%
 ax = plots.axes(3)
 plots.image(picture[0], ax[0], title="image")
-plots.signed(g[0], ax[1], title="gradient from above, 30 × 30")
+plots.signed(g[0], ax[1], title="upstream gradient")
 plots.kernel(learned.grad[0, 0], ax[2], title="gradient of the weights")
 plots.show(
     ax,
-    "The grey airplane, a 30 × 30 map of random gradients from above, and the 3 × 3 gradient of the weights, "
+    "The grey airplane, a 30 × 30 map of random upstream gradients, and the 3 × 3 gradient of the weights, "
     "each of its nine numbers a sum over 900 places.",
 )
 
@@ -397,15 +389,16 @@ assert g.numel() == 900
 
 # %%
 for groups in [1, 2, 4]:
-    layer = nn.Conv2d(4, 8, 3, groups=groups)
-    count = sum(p.numel() for p in layer.parameters())
-    print(f"Conv2d(4, 8, 3, groups={groups}): weight {tuple(layer.weight.shape)}, {count} parameters")
-    assert layer.weight.shape == (8, 4 // groups, 3, 3)
+    grouped = nn.Conv2d(4, 8, 3, groups=groups)
+    count = sum(p.numel() for p in grouped.parameters())
+    print(f"Conv2d(4, 8, 3, groups={groups}): weight {tuple(grouped.weight.shape)}, {count} parameters")
+    assert grouped.weight.shape == (8, 4 // groups, 3, 3)
     assert count == 8 * (4 // groups) * 9 + 8
 
 # %% [markdown]
 # A sound has one axis to slide along, an image two, a video or a scan three. The rule stays the same, axis by axis.
-# A layer holds its weights; a function takes them as an argument.
+# A layer holds its weights; a function takes them as an argument. `padding=2` puts two zeros on each side: that gives
+# back the 5 − 1 pixels that a kernel of 5 would cost, so the size stays (more in notebook 5).
 
 # %%
 layers = [
@@ -413,9 +406,9 @@ layers = [
     (nn.Conv2d(5, 32, 5, padding=2), (16, 5, 3, 10), (16, 32, 3, 10)),
     (nn.Conv3d(5, 32, 5, padding=2), (16, 5, 3, 10, 12), (16, 32, 3, 10, 12)),
 ]
-for layer, before, after in layers:
-    assert layer.to(device)(torch.zeros(before, device=device)).shape == after
-    print(f"{type(layer).__name__}: {before} → {after}")
+for any_layer, before, after in layers:
+    assert any_layer.to(device)(torch.zeros(before, device=device)).shape == after
+    print(f"{type(any_layer).__name__}: {before} → {after}")
 
 # %%
 functions = [
@@ -423,29 +416,30 @@ functions = [
     (F.conv2d, (1, 4, 5, 5), (8, 4, 3, 3), 1, (1, 8, 5, 5)),
     (F.conv3d, (20, 16, 50, 10, 20), (33, 16, 3, 3, 3), 0, (20, 33, 48, 8, 18)),
 ]
-for function, before, kernel, padding, after in functions:
-    out = function(torch.zeros(before, device=device), torch.zeros(kernel, device=device), padding=padding)
-    print(f"F.{function.__name__}: {before} with {kernel}, padding={padding} → {after}")
-    assert out.shape == after
+for function, before, weights, padding, after in functions:
+    shape = function(torch.zeros(before, device=device), torch.zeros(weights, device=device), padding=padding).shape
+    print(f"F.{function.__name__}: {before} with {weights}, padding={padding} → {after}")
+    assert shape == after
 
 # %% [markdown]
 # ## Play
 #
 # Drag a weight, or type into it. Point at a pixel of the result: you see its patch, the products and the sum.
-# Below them stand the same numbers as an *unfold* column, and as that pixel's row of the matrix.
+# Beside or below them stand the same numbers as an *unfold* column, and as that pixel's row of the matrix.
 #
-# Try to make the whole result zero without a kernel of zeros. Then find the kernel that leaves the picture as it is.
+# Two puzzles. First set *Padding* to 1, and find the kernel that leaves the picture as it is.
+# Then press *Reset*, choose the size 5 × 5, and find a kernel with a single 1 that gives nothing but zeros.
 
 # %%
 lab = KernelLab(x, kernel=weight, display="signed", probe=(1, 2), show_matrix=True)
 lab
 
 # %% [markdown]
-# The lab in two lines of torch:
+# The lab as it opens, in two lines of torch. Its button *Copy as torch* writes such lines for whatever you have set.
 
 # %%
-by_hand = F.conv2d(x[None, None], torch.tensor(lab.kernel)[None, None])
-assert torch.allclose(lab.output.squeeze(), by_hand.squeeze(), atol=1e-5)
+by_torch = F.conv2d(x[None, None], weight[None, None])
+assert torch.allclose(KernelLab(x, kernel=weight).output, by_torch[0], atol=1e-5)
 
 # %% [markdown]
 # ## Practise
@@ -466,12 +460,28 @@ assert torch.allclose(lab.output.squeeze(), by_hand.squeeze(), atol=1e-5)
 # %% tags=["exercise:convolution.grouped_conv2d"]
 
 # %% [markdown]
+# ### The two puzzles of the lab, solved
+#
+# The first kernel is the *identity*. In the second, a 1 in the lower right corner of a 5 × 5 kernel
+# only ever meets the six pixels in the lower right corner of the picture, and they are black.
+
+# %%
+identity = kernels.kernel("identity")
+assert torch.equal(F.conv2d(x[None, None], identity[None, None], padding=1)[0, 0], x)
+
+corner = torch.zeros(5, 5)
+corner[4, 4] = 1
+assert F.conv2d(x[None, None], corner[None, None]).abs().sum() == 0
+assert torch.equal(F.conv2d(x[None, None], corner[None, None])[0, 0], x[4:6, 4:7])
+
+# %% [markdown]
 # ## Myth check
 #
 # Three sentences from study notes. Each is run, then put right.
 #
 # **Myth 1.** *"The first output pixel is $i_{11}k_{11} + i_{12}k_{12} + i_{22}k_{13} + i_{21}k_{21} + \dots$"* The
-# printed formula has $i_{22}$ where $i_{13}$ belongs. Two pixels change places with nothing to tell you.
+# printed formula has $i_{22}$ where $i_{13}$ belongs. The middle pixel then counts twice, the upper right one not at
+# all, and no error tells you.
 
 # %%
 i = torch.arange(1.0, 17.0).view(4, 4) ** 2  # no two pixels alike
@@ -500,10 +510,9 @@ assert out.shape == (1, 1, 4, 6)  # the last axis lost four: it is the width
 # **Myth 3.** *"A layer refuses an image without a batch axis."*
 
 # %%
-layer = nn.Conv2d(3, 16, 3)
-assert layer(airplane).shape == (16, 30, 30)
-assert torch.allclose(layer(airplane), layer(airplane[None])[0], atol=1e-6)
-show_error(RuntimeError, lambda: layer(airplane[0]))
+assert colour_layer(airplane).shape == (16, 30, 30)
+assert torch.allclose(colour_layer(airplane), colour_layer(airplane[None])[0], atol=1e-6)
+show_error(RuntimeError, lambda: colour_layer(airplane[0]))
 
 # %% [markdown]
 # True is: it takes (C, H, W) as well as (N, C, H, W). It refuses (H, W): the channel axis must be there.

@@ -1,0 +1,88 @@
+"""What holds for every widget: what the browser may set, what its style sheet may touch, and short messages."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from traitlets import TraitError
+
+from helpers import widgets
+from helpers.widgets import DataPanel, EquivarianceMeter, KernelLab, Prediction, SeriesMap, SetupCheck
+
+MAKERS = {
+    "Prediction": lambda: Prediction("How many?", [("a", "because"), ("b", "because")], 1),
+    "EquivarianceMeter": EquivarianceMeter,
+    "KernelLab": KernelLab,
+    "DataPanel": DataPanel,
+    "SeriesMap": SeriesMap,
+    "SetupCheck": SetupCheck,
+}
+SHEETS = sorted(Path(widgets.__file__).parent.glob("*.css"))
+
+
+def test_every_widget_is_tried_here() -> None:
+    assert set(MAKERS) == set(widgets.__all__)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_browser_sets_nothing_private_and_nothing_that_is_fixed(name: str) -> None:
+    widget = MAKERS[name]()
+    fixed = [key for key in widget.keys if key.startswith("_") or widget.traits()[key].read_only]
+    before = {key: getattr(widget, key) for key in fixed if key != "_view_count"}
+    for key in before:
+        for value in (0, "x", [], ["x"], {}, b"x", None):
+            widget.set_state({key: value, "no such trait": value})
+            assert getattr(widget, key) is before[key], key
+    widget.set_state({"_view_count": 1})
+    assert widget._view_count == 1
+
+
+def test_the_browser_changes_no_question() -> None:
+    prediction = MAKERS["Prediction"]()
+    prediction.set_state(
+        {"answer": 0, "choices": ["x"], "reasons": [], "unforeseen": "x", "guess": 1, "committed": True}
+    )
+    assert (prediction.correct, prediction.reason, prediction.choices) == (True, "because", ["a", "b"])
+
+
+def test_the_browser_changes_no_start_of_the_lab() -> None:
+    lab = KernelLab()
+    presets = lab._presets
+    lab.set_state({"_start": {"stride": 3}, "_presets": [], "_image_code": "import os", "padding": 1})
+    assert (lab.padding, lab._presets) == (1, presets)
+    assert "import os" not in lab.torch_code()
+    lab.reset()
+    assert (lab.stride, lab.padding) == (1, 0)
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.name)
+def test_a_style_sheet_touches_widgets_alone(sheet: Path) -> None:
+    text = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.S)
+    heads = [head.strip() for head in re.findall(r"([^{};]+)\{", text)]
+    selectors = [s.strip() for head in heads if not head.startswith("@") for s in re.split(r",(?![^(]*\))", head)]
+    assert selectors
+    theme = re.compile(r'^\[data-jp-theme-light="false"\] ')
+    assert [s for s in selectors if not theme.sub("", s).startswith(".cw")] == []
+
+
+@pytest.mark.parametrize("folder", [f"/tmp/{'x' * 300}", "/tmp/\ud800", "/tmp/\0", torch.ones(40, 40), "x" * 9999])
+def test_a_folder_that_cannot_be_is_named_in_one_short_line(folder: object) -> None:
+    with pytest.raises(TraitError, match=r"notebooks_dir is .*; it must be a folder that exists") as caught:
+        SeriesMap(folder)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.json", "\ud800", "a.json is no progress file (it is no text): "),
+        ("\ud800.json", "{", "?.json is no progress file ("),
+        ("x" * 9999, "{", f"{'x' * 60} is no progress file ("),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused_with_a_sentence(name: str, text: str, said: str) -> None:
+    series = SeriesMap()
+    series._receive(series, {"do": "import", "name": name, "text": text}, [])
+    assert series.message.startswith(said)
