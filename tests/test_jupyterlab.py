@@ -59,10 +59,6 @@ def committed(source):
     return nbformat.read(build.notebook_of(source), as_version=4)
 
 
-def committed_start():
-    return committed(build.SOURCES[0])
-
-
 def run_all(page):
     menu(page, "Run", "Run All Cells")
     page.wait_for_function(
@@ -138,7 +134,9 @@ def test_keys_typed_into_the_lab_stay_in_it(opened):
         for key in ("a", "b", "x", "z", "m", "d", "d", "ArrowDown", "ArrowUp", "Shift+M", "Escape"):
             page.keyboard.press(key)
     assert page.locator(".jp-Cell").count() == cells
-    assert page.locator(".jp-MarkdownCell").count() == sum(c.cell_type == "markdown" for c in committed_start().cells)
+    assert page.locator(".jp-MarkdownCell").count() == sum(
+        cell.cell_type == "markdown" for cell in committed(build.SOURCES[0]).cells
+    )
     assert page.errors == []
 
 

@@ -124,7 +124,7 @@ def test_nothing_stored_belongs_to_one_machine_or_run(source):
             [output.get("text", ""), *(v for k, v in output.get("data", {}).items() if k.startswith("text"))]
         )
         text = re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)
-        assert not re.search(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\|0x[0-9a-f]{6,})", text), text
+        assert not re.search(r"(/(home|root|tmp|Users)/|[A-Z]:\\\\|0x[0-9a-f]{6,})", text), text
         assert build.WIDGET_VIEW not in output.get("data", {})
 
 
