@@ -1,11 +1,12 @@
 """A small training loop on tensors in memory, with what belongs to it: seeds, the device, accuracy, timing."""
 
+import contextlib
 import math
 import os
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from numbers import Real
 
@@ -122,11 +123,14 @@ def fit(
     images, labels = (part.to(place) for part in _checked(data, "data"))
     if validation is not None:
         validation = tuple(part.to(place) for part in _checked(validation, "validation"))
-    seed_everything(seed)
     model.to(place)
+    for x, y in [(images, labels), *([validation] if validation else [])]:
+        with _looking(model):
+            _fitting(model(x[:2]), x[:2], y)
+    seed_everything(seed)
     steps = optimizer(model.parameters(), lr=rate)
     history = History()
-    good = {name: value.clone() for name, value in model.state_dict().items()}
+    good, before = ({name: value.clone() for name, value in model.state_dict().items()} for _ in range(2))
 
     bar = tqdm(total=epochs, unit="epoch", disable=not _watched())
     try:
@@ -134,15 +138,12 @@ def fit(
             model.train()
             loss_sum = right = 0.0
             for step, batch in enumerate(torch.randperm(len(images)).to(place).split(batch_size), start=1):
-                logits = _fitting(model(images[batch]), labels[batch])
-                loss = F.cross_entropy(logits, labels[batch])
+                for name, value in model.state_dict().items():
+                    before[name].copy_(value)
+                loss, logits = train_step(model, steps, images[batch], labels[batch])
                 if not loss.isfinite():
                     raise FloatingPointError(f"the loss became {loss.item()} at step {step} of epoch {epoch}")
-                for name, value in model.state_dict().items():
-                    good[name].copy_(value)
-                steps.zero_grad()
-                loss.backward()
-                steps.step()
+                good, before = before, good
                 loss_sum += loss.item() * len(batch)
                 right += (logits.argmax(1) == labels[batch]).sum().item()
             if not all(value.isfinite().all() for value in model.parameters()):
@@ -166,6 +167,25 @@ def fit(
     return history
 
 
+def train_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Take one step of training with cross-entropy: what `fit` does with each batch.
+
+    Args:
+        model: maps images to logits, (N, classes).
+        images: (N, ...), float. labels: (N,), int64. Both on the model's device.
+    Returns:
+        the loss before the step, a scalar, and the logits (N, classes).
+    """
+    logits = model(images)
+    loss = F.cross_entropy(logits, labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss, logits
+
+
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: int = 512) -> float:
     """Return the share of images whose largest logit is that of their label, 0 to 1.
 
@@ -182,16 +202,10 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: in
     batch_size = whole_number("batch_size", batch_size, 1)
     images, labels = _checked((images, labels), "images and labels")
     place = next((value.device for value in model.parameters()), images.device)
-    modes = {module: module.training for module in model.modules()}
     right = 0
-    try:
-        model.eval()
-        with torch.no_grad():
-            for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-                right += (_fitting(model(x.to(place)), y).argmax(1) == y.to(place)).sum().item()
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    with _looking(model):
+        for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+            right += (_fitting(model(x.to(place)), x, y).argmax(1) == y.to(place)).sum().item()
     return right / len(images)
 
 
@@ -242,9 +256,23 @@ def _checked(data: object, name: str) -> tuple[Tensor, Tensor]:
     return images, labels
 
 
-def _fitting(logits: Tensor, labels: Tensor) -> Tensor:
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(labels):
-        raise ValueError(f"the model must give logits ({len(labels)}, classes), got {short(logits)}.")
+@contextlib.contextmanager
+def _looking(model: nn.Module) -> Iterator[None]:
+    """Run the model in eval mode and without gradients, then put each module back into its mode."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _fitting(logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+    """Return the logits that a model gave for images, if there is one for each image and each of the labels."""
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
+        raise ValueError(f"the model must give logits ({len(images)}, classes), got {short(logits)}.")
     low, high = labels.min().item(), labels.max().item()
     if low < 0 or high >= logits.shape[1]:
         raise ValueError(

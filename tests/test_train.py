@@ -64,6 +64,33 @@ def test_fit_is_the_loop_written_out() -> None:
     torch.testing.assert_close(weights(helped), weights(by_hand), rtol=0, atol=0)
 
 
+def test_what_does_not_fit_is_found_before_the_first_step() -> None:
+    """The label that no logit stands for is the last one: nothing is trained before it is told."""
+    images, labels = blobs()
+    labels = labels.clone()
+    labels[-1] = 3
+    for settings in ({"data": (images, labels)}, {"data": blobs(), "validation": (images, labels)}):
+        model = linear().train()
+        model[0].weight.grad = torch.ones(3, 4)
+        before = weights(model)
+        with pytest.raises(ValueError, match="labels must lie in 0 to 2, .* got 0 to 3"):
+            train.fit(model, settings.pop("data"), epochs=1, batch_size=8, device="cpu", **settings)
+        assert torch.equal(weights(model), before)
+        assert torch.equal(model[0].weight.grad, torch.ones(3, 4))
+        assert model.training
+
+
+def test_one_step_gives_the_loss_before_it_and_the_logits() -> None:
+    images, labels = blobs()
+    model = linear()
+    expected = model(images).detach()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    loss, logits = train.train_step(model, optimizer, images, labels)
+    assert torch.equal(logits.detach(), expected)
+    assert loss.item() == F.cross_entropy(expected, labels).item()
+    assert F.cross_entropy(model(images), labels) < loss
+
+
 def test_same_seed_same_weights_other_seed_others() -> None:
     def trained(seed: int) -> torch.Tensor:
         torch.manual_seed(0)
@@ -94,8 +121,9 @@ class Poisoned(nn.Module):
         self.linear, self.calls, self.seen = nn.Linear(4, 3), 0, []
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.calls += 1
-        self.seen.append(weights(self))
+        self.calls += self.training
+        if self.training:
+            self.seen.append(weights(self))
         return self.linear(x) * (float("nan") if self.calls >= 5 else 1)
 
 
