@@ -73,7 +73,7 @@ def test_what_does_not_fit_is_found_before_the_first_step() -> None:
         model = linear().train()
         model[0].weight.grad = torch.ones(3, 4)
         before = weights(model)
-        with pytest.raises(ValueError, match="labels must lie in 0 to 2, .* got 0 to 3"):
+        with pytest.raises(ValueError, match=r"labels must lie in 0 to 2, .* got 0 to 3"):
             train.fit(model, settings.pop("data"), epochs=1, batch_size=8, device="cpu", **settings)
         assert torch.equal(weights(model), before)
         assert torch.equal(model[0].weight.grad, torch.ones(3, 4))
