@@ -22,7 +22,7 @@ lab: $(READY) ## open the workbook in JupyterLab
 test: known-device $(READY) ## style, units, exercises, notebooks, browser (DEVICE=cuda on a GPU, PYTEST_ARGS="-k shapes" for a part)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	WORKBOOK_DEVICE="$(DEVICE)" $(BIN)/python -m pytest -n 2 --dist loadfile \
+	WORKBOOK_DEVICE="$(DEVICE)" $(BIN)/python -m pytest -n 2 --dist loadscope \
 		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg $(PYTEST_ARGS)
 
 notebooks: $(READY) ## build and run notebooks/*.ipynb from notebooks/src/*.py

@@ -2,12 +2,15 @@
 
 import functools
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -41,6 +44,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if DEVICE == "cuda" and not has_cuda:
         raise pytest.UsageError("DEVICE is 'cuda', but torch finds no CUDA device here: leave DEVICE out.")
     metafunc.parametrize("device", [DEVICE] if DEVICE else ["cpu", "cuda"][: 1 + has_cuda])
+
+
+class ByPart(LoadScopeScheduling):
+    """Keep on one worker what shares its work: a file, and in the two long ones one exercise or one notebook of it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        part = re.search(r"\d\d_\w+|\w+\.\w+", test) if "test_exercises" in file or "test_notebooks" in file else None
+        return f"{file} {part[0]}" if part else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByPart:
+    return ByPart(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

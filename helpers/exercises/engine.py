@@ -5,6 +5,7 @@ When they differ it looks for the named wrong answer that is observed alike, and
 """
 
 import ast
+import dis
 import html
 import inspect
 import math
@@ -98,6 +99,10 @@ class Exercise:
         return f"{self.function.__module__.rpartition('.')[2]}.{self.function.__name__}"
 
     @property
+    def _kind(self) -> str:
+        return "class" if isinstance(self.function, type) else "function"
+
+    @property
     def _heading(self) -> str:
         return self.title if self.title.endswith("?") else f"{self.title}."
 
@@ -157,7 +162,7 @@ class Exercise:
         """
         if sandbox.inside():
             raise Refused(
-                f"Leave the check line out of the function: `check({self.function.__name__})` belongs below it, at "
+                f"Leave the check line out of the {self._kind}: `check({self.function.__name__})` belongs below it, at "
                 "the left edge."
             )
 
@@ -183,10 +188,16 @@ class Exercise:
 
     @property
     def stub_source(self) -> str:
-        """The cell that the learner starts from."""
-        definition = ast.parse(self.solution_source).body[0]
-        head = self._lines()[: definition.body[0].end_lineno]
-        return "\n".join([*head, "    return ...  # replace the dots with your code"])
+        """The cell that the learner starts from: what the solution says of itself, and dots for what it does."""
+        (definition,) = ast.parse(self.solution_source).body
+        lines = self._lines()
+        head = lines[: definition.body[0].end_lineno]
+        if self._kind == "function":
+            return "\n".join([*head, "    return ...  # replace the dots with your code"])
+        for method in definition.body[1:]:
+            told = method.body[0].end_lineno if ast.get_docstring(method) else method.body[0].lineno - 1
+            head += ["", *lines[method.lineno - 1 : told], "        ...  # replace the dots with your code"]
+        return "\n".join(head)
 
     def _lines(self) -> list[str]:
         source = textwrap.dedent(inspect.getsource(self.function))
@@ -233,7 +244,16 @@ class Exercise:
             given = "a class" if isinstance(answer, type) else _a(type(answer).__name__)
             if answer is None:
                 given = "None"
-            return Verdict("wrong", f"The check needs your function itself, `check({name})`, and was given {given}.")
+            return Verdict(
+                "wrong", f"The check needs your {self._kind} itself, `check({name})`, and was given {given}."
+            )
+        if self._kind == "class":
+            ours, theirs = _methods(self.function), _methods(answer)
+            dots = [method for method in ours if method in theirs and _is_empty(theirs[method])]
+            if dots and len(dots) == len(ours):
+                return Verdict("not attempted", _REPLACE)
+            if dots:
+                return Verdict("wrong", f"`{dots[0]}` still holds its dots: replace them with your code too.")
         if self.use is _call:
             try:
                 signature = inspect.signature(answer)
@@ -301,7 +321,11 @@ class Exercise:
         return _Observation(plain, changed, gradients)
 
     def _named(self, case: _Case) -> dict[str, Any]:
-        return dict(inspect.signature(self.function).bind(*case.args, **case.kwargs).arguments)
+        """Return the inputs of a case by name: those of the solution, or those that `use` hands to an answer."""
+        if self.use is _call:
+            return dict(inspect.signature(self.function).bind(*case.args, **case.kwargs).arguments)
+        _, *given = inspect.signature(self.use).bind(self.function, *case.args, **case.kwargs).arguments.items()
+        return dict(given)
 
     def _misconception(self, got: list[_Observation], first: int, seed: int) -> str:
         """Return the sentence of a wrong answer observed alike up to the first difference, and most often after it."""
@@ -328,7 +352,7 @@ def exercise(
     gradients: bool = False,
     use: Callable = _call,
 ) -> Callable[[Callable], Exercise]:
-    """Turn a solution into an exercise named after its module and itself.
+    """Turn a solution, a function or a class, into an exercise named after its module and itself.
 
     Args:
         title: a few words.
@@ -337,7 +361,8 @@ def exercise(
         cases: seed -> (label in words, args, kwargs) of each case; small, uneven, different for each seed. What it
             makes must depend on nothing but the seed. The first case should show most mistakes.
         gradients: whether the gradients for all float tensors are compared too.
-        use: how an answer is used on a case, `use(answer, *args, **kwargs)`; by default it is called.
+        use: how an answer is used on a case, `use(answer, *args, **kwargs)`; by default it is called. It returns what
+            is compared: tensors, numbers, words, or a dict of them by name. A class needs one.
     """
 
     def register(function: Callable) -> Exercise:
@@ -397,15 +422,17 @@ def _states(inputs: dict[str, Any]) -> dict[str, Any]:
     return states
 
 
+def _methods(kind: type) -> dict[str, Callable]:
+    return {name: value for name, value in vars(kind).items() if inspect.isfunction(value)}
+
+
 def _is_empty(function: Callable) -> bool:
-    """Return whether a function's body is but `pass`, dots or a docstring."""
-    try:
-        body = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0].body
-    except (OSError, TypeError, SyntaxError, ValueError, IndexError, AttributeError):
+    """Return whether a function's body is but `pass`, dots or a docstring: it does nothing but give back a constant."""
+    if not inspect.isfunction(function) or function.__code__.co_flags & inspect.CO_GENERATOR:
         return False
-    return isinstance(body, list) and all(
-        isinstance(line, ast.Pass) or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
-        for line in body
+    steps = [step for step in dis.get_instructions(function) if step.opname not in ("RESUME", "NOP")]
+    return all(step.opname in ("LOAD_CONST", "RETURN_CONST", "RETURN_VALUE") for step in steps) and all(
+        step.argval in (None, ...) for step in steps if step.opname.endswith("CONST")
     )
 
 
