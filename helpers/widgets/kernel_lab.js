@@ -6,7 +6,6 @@ const LARGEST_KERNEL = 7;
 const SMALLEST_DIVISOR = 1e-6;
 const WRITTEN_OUT = 12; // images up to this side are small enough to write every number of them
 const DISPLAYS = { signed: "signed: white is 0", absolute: "absolute value", clip: "clipped to 0…1" };
-const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const PIXELS_PER_STEP = 3; // how far to drag for one step
 
 // ---- what is computed ---------------------------------------------------------------------------------------------
@@ -43,16 +42,6 @@ function refusal({ kernel, stride, padding, padding_mode: mode, dilation }, { he
     return `Stride ${stride} is too large: the padded image has ${room} pixels on its shorter side.`;
   }
   return null;
-}
-
-/** Which pixel of the image stands at place `at` of the padded axis; −1 for a padded zero. */
-function source(at, size, padding, mode) {
-  const i = at - padding;
-  if (i >= 0 && i < size) return i;
-  if (mode === "zeros") return -1;
-  if (mode === "replicate") return i < 0 ? 0 : size - 1;
-  if (mode === "reflect") return i < 0 ? -i : 2 * (size - 1) - i;
-  return (i + size) % size;
 }
 
 function pad({ data, height, width }, padding, mode) {
@@ -133,22 +122,6 @@ function svg(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
-}
-
-/** Write or take back what is wrong with a control. */
-function complain(control, place, text) {
-  place.textContent = text ?? "";
-  place.hidden = !text;
-  mark(control, place, text);
-}
-function mark(control, place, wrong) {
-  if (wrong) {
-    control.setAttribute("aria-invalid", "true");
-    control.setAttribute("aria-describedby", place.id);
-  } else {
-    control.removeAttribute("aria-invalid");
-    control.removeAttribute("aria-describedby");
-  }
 }
 
 // ---- the parts of the page ----------------------------------------------------------------------------------------
@@ -242,78 +215,10 @@ function numberTable(caption) {
   };
 }
 
-/** A labelled text field for a number, with its error under it. `commit` returns a sentence or null. */
-function numberField(label, { parse, write, commit, step }) {
-  const id = uniqueId("field");
-  const input = el("input", { id, type: "text", autocomplete: "off", spellcheck: "false", inputmode: step ? "numeric" : "text" });
-  const error = el("p", { id: uniqueId("error"), class: "cw-error kl-error", role: "alert", hidden: true });
-  let shown = "";
-  const restore = () => {
-    input.value = shown;
-    complain(input, error, null);
-  };
-  const take = () => {
-    if (input.value === shown) return restore();
-    const { value, error: wrong } = parse(input.value);
-    const refused = wrong ?? commit(value);
-    if (refused) complain(input, error, refused);
-    else restore();
-  };
-  const stepBy = (by) => {
-    const { value } = parse(shown);
-    const refused = commit(value + by);
-    if (refused) complain(input, error, refused);
-  };
-  input.addEventListener("keydown", (event) => {
-    const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-    if (event.key === "Enter") take();
-    else if (event.key === "Escape") restore();
-    else if (by && step) stepBy(by);
-    else return;
-    event.preventDefault();
-  });
-  input.addEventListener("blur", take);
-  const button = (sign, by) => el("button", { type: "button", class: "kl-step", tabindex: "-1", "aria-label": `${label} ${sign}1`, onclick: () => stepBy(by) }, sign);
-  return {
-    input,
-    restore,
-    node: el("div", { class: "kl-field" }, el("label", { for: id }, label),
-      el("div", { class: "kl-with-steps" }, step && button("−", -1), input, step && button("+", 1)), error),
-    dirty: () => input.value !== shown,
-    show(value) {
-      const text = write(value);
-      const untouched = input.value === shown;
-      shown = text;
-      if (untouched || !input.hasAttribute("aria-invalid")) restore();
-    },
-  };
-}
-
-/** A labelled choice. `commit` returns a sentence or null. */
-function choice(label, options, commit) {
-  const id = uniqueId("choice");
-  const error = el("p", { id: uniqueId("error"), class: "cw-error kl-error", role: "alert", hidden: true });
-  const select = el("select", { id }, ...options.map(([value, text]) => el("option", { value }, text)));
-  let shown = "";
-  select.addEventListener("change", () => {
-    const refused = commit(select.value);
-    if (refused) select.value = shown;
-    complain(select, error, refused);
-  });
-  return {
-    select,
-    node: el("div", { class: "kl-field" }, el("label", { for: id }, label), select, error),
-    show(value) {
-      if (value !== shown) complain(select, error, null);
-      shown = select.value = value;
-    },
-  };
-}
-
 /** The kernel as a grid of fields: arrows walk, typing replaces, Enter commits, Escape restores, dragging changes. */
 function kernelGrid({ get, change, root }) {
   const grid = el("div", { class: "kl-grid", role: "grid", "aria-label": "The kernel's weights" });
-  const error = el("p", { id: uniqueId("error"), class: "cw-error kl-error kl-refused", role: "alert" });
+  const error = el("p", { id: uniqueId("error"), class: "cw-error kl-refused", role: "alert" });
   const node = el("div", {}, grid, error);
   let fields = [];
   let shown = [];

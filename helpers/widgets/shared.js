@@ -102,6 +102,102 @@ function formatNumber(value, digits = 4) {
   return (text === "-0" ? "0" : text).replace("-", "−");
 }
 
+const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/** Which pixel of the image stands at place `at` of the padded axis; −1 for a padded zero. */
+function source(at, size, padding, mode) {
+  const i = at - padding;
+  if (i >= 0 && i < size) return i;
+  if (mode === "zeros") return -1;
+  if (mode === "replicate") return i < 0 ? 0 : size - 1;
+  if (mode === "reflect") return i < 0 ? -i : 2 * (size - 1) - i;
+  return (i + size) % size;
+}
+
+/** Write or take back what is wrong with a control. */
+function complain(control, place, text) {
+  place.textContent = text ?? "";
+  place.hidden = !text;
+  mark(control, place, text);
+}
+function mark(control, place, wrong) {
+  if (wrong) {
+    control.setAttribute("aria-invalid", "true");
+    control.setAttribute("aria-describedby", place.id);
+  } else {
+    control.removeAttribute("aria-invalid");
+    control.removeAttribute("aria-describedby");
+  }
+}
+
+/** A labelled text field for a number, with its error under it. `commit` returns a sentence or null. */
+function numberField(label, { parse, write, commit, step }) {
+  const id = uniqueId("field");
+  const input = el("input", { id, type: "text", autocomplete: "off", spellcheck: "false", inputmode: step ? "numeric" : "text" });
+  const error = el("p", { id: uniqueId("error"), class: "cw-error", role: "alert", hidden: true });
+  let shown = "";
+  const restore = () => {
+    input.value = shown;
+    complain(input, error, null);
+  };
+  const take = () => {
+    if (input.value === shown) return restore();
+    const { value, error: wrong } = parse(input.value);
+    const refused = wrong ?? commit(value);
+    if (refused) complain(input, error, refused);
+    else restore();
+  };
+  const stepBy = (by) => {
+    const { value } = parse(shown);
+    const refused = commit(value + by);
+    if (refused) complain(input, error, refused);
+  };
+  input.addEventListener("keydown", (event) => {
+    const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (event.key === "Enter") take();
+    else if (event.key === "Escape") restore();
+    else if (by && step) stepBy(by);
+    else return;
+    event.preventDefault();
+  });
+  input.addEventListener("blur", take);
+  const button = (sign, by) => el("button", { type: "button", class: "cw-step", tabindex: "-1", "aria-label": `${label} ${sign}1`, onclick: () => stepBy(by) }, sign);
+  return {
+    input,
+    restore,
+    node: el("div", { class: "cw-field" }, el("label", { for: id }, label),
+      el("div", { class: "cw-with-steps" }, step && button("−", -1), input, step && button("+", 1)), error),
+    dirty: () => input.value !== shown,
+    show(value) {
+      const text = write(value);
+      const untouched = input.value === shown;
+      shown = text;
+      if (untouched || !input.hasAttribute("aria-invalid")) restore();
+    },
+  };
+}
+
+/** A labelled choice. `commit` returns a sentence or null. */
+function choice(label, options, commit) {
+  const id = uniqueId("choice");
+  const error = el("p", { id: uniqueId("error"), class: "cw-error", role: "alert", hidden: true });
+  const select = el("select", { id }, ...options.map(([value, text]) => el("option", { value }, text)));
+  let shown = "";
+  select.addEventListener("change", () => {
+    const refused = commit(select.value);
+    if (refused) select.value = shown;
+    complain(select, error, refused);
+  });
+  return {
+    select,
+    node: el("div", { class: "cw-field" }, el("label", { for: id }, label), select, error),
+    show(value) {
+      if (value !== shown) complain(select, error, null);
+      shown = select.value = value;
+    },
+  };
+}
+
 // ColorBrewer's RdBu in eleven steps, from negative (blue) over zero (white) to positive (red); safe for colour-blind eyes.
 const SIGNED_STOPS = [
   [5, 48, 97], [33, 102, 172], [67, 147, 195], [146, 197, 222], [209, 229, 240], [247, 247, 247],
