@@ -9,7 +9,16 @@ import torch
 from widget_page import draw
 
 from helpers import widgets
-from helpers.widgets import DataPanel, EquivarianceMeter, KernelLab, Prediction, SeriesMap, SetupCheck
+from helpers.widgets import (
+    ActivationExplorer,
+    DataPanel,
+    EquivarianceMeter,
+    KernelLab,
+    LineFitter,
+    Prediction,
+    SeriesMap,
+    SetupCheck,
+)
 from helpers.widgets.equivariance import OPERATIONS
 
 pytestmark = pytest.mark.browser
@@ -342,6 +351,8 @@ MAKERS: dict[str, Callable] = {
     "prediction": of_text,
     "number": of_number,
     "equivariance": lambda: EquivarianceMeter("zero padding"),
+    "activation": lambda: ActivationExplorer("RReLU", -2.0, 12),
+    "line": lambda: LineFitter(steps=30),
     "set-up": SetupCheck,
     "data": DataPanel,
     "map": SeriesMap,

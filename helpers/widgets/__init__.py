@@ -6,6 +6,8 @@ _MODULES = {
     "KernelLab": "kernel_lab",
     "Prediction": "prediction",
     "EquivarianceMeter": "equivariance",
+    "ActivationExplorer": "activation_explorer",
+    "LineFitter": "line_fitter",
     "SetupCheck": "setup_check",
     "DataPanel": "data_panel",
     "SeriesMap": "series_map",

@@ -117,13 +117,6 @@ ${padded ? `padded = F.pad(image, (${p}), mode="${mode}")\n` : ""}output = F.con
 `;
 }
 
-function svg(tag, attributes = {}, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
 // ---- the parts of the page ----------------------------------------------------------------------------------------
 
 /** A canvas with marks over it. `fit` gives it a size on the page, `mark` frames pixels, `write` writes numbers in. */

@@ -21,7 +21,12 @@ class Notebook(NamedTuple):
 
 SERIES = (
     Notebook(0, "Start here", "How does this workbook work, and is everything there?", "start_here"),
-    Notebook(1, "Linear layers", "What does a linear layer compute, and why are ten of them no better than one?"),
+    Notebook(
+        1,
+        "Linear layers",
+        "What does a linear layer compute, and why are ten of them no better than one?",
+        "linear",
+    ),
     Notebook(2, "Losses and optimizers", "What number does training push down, and how does each optimizer push?"),
     Notebook(
         3,

@@ -13,6 +13,14 @@ function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** Make an element of a drawing: svg("line", {x1: 0}). */
+function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
 /** A name that no other element on the page has, for aria-labelledby, label for= and the like. */
 function uniqueId(prefix) {
   uniqueId.count = (uniqueId.count ?? 0) + 1;

@@ -175,7 +175,7 @@ print("One training step on 64 pictures takes less than a second on this process
 # - Predict, play, prove, practise: you did each of them once.
 # - Your set-up, your data, your progress: each has its place, here in this notebook.
 #
-# **Next:** [4 · Convolution by hand](04_convolution_by_hand.ipynb), the first notebook that is ready. The map above shows all eleven.
+# **Next:** [1 · Linear layers](01_linear_layers.ipynb). The map above shows all eleven.
 #
 # **Sources.** The photograph shows Grace Hopper; it is a work of the U.S. government in the public domain and comes with matplotlib.
 # The built-in digits come with scikit-learn: E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*,
