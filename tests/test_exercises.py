@@ -346,6 +346,10 @@ def test_a_cut_gradient_is_refused(exercise):
     assert_told(verdict)
     assert "carries no gradient" in verdict.message
 
+    floats = [place for place, value in enumerate(exercise._cases(0)[0].args) if engine._is_float(value)]
+    if exercise.use is engine._call and len(floats) < 2:
+        return
+
     def half_cut(*args, **kwargs):
         args = list(args)
         args[1] = args[1].detach()

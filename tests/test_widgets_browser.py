@@ -15,6 +15,7 @@ from helpers.widgets import (
     EquivarianceMeter,
     KernelLab,
     LineFitter,
+    OptimizerRace,
     Prediction,
     SeriesMap,
     SetupCheck,
@@ -357,6 +358,7 @@ MAKERS: dict[str, Callable] = {
     "data": DataPanel,
     "map": SeriesMap,
     "kernel lab": KernelLab,
+    "race": OptimizerRace,
 }
 
 

@@ -4,6 +4,7 @@ from importlib import import_module
 
 _MODULES = {
     "KernelLab": "kernel_lab",
+    "OptimizerRace": "optimizer_race",
     "Prediction": "prediction",
     "EquivarianceMeter": "equivariance",
     "ActivationExplorer": "activation_explorer",

@@ -27,7 +27,9 @@ SERIES = (
         "What does a linear layer compute, and why are ten of them no better than one?",
         "linear",
     ),
-    Notebook(2, "Losses and optimizers", "What number does training push down, and how does each optimizer push?"),
+    Notebook(
+        2, "Losses and optimizers", "What number does training push down, and how does each optimizer push?", "losses"
+    ),
     Notebook(
         3,
         "The limits of fully-connected networks",

@@ -721,7 +721,7 @@ show_error(RuntimeError, lambda: torch.zeros(17, 2) - torch.zeros(17))
 #   a column minus a row.
 # - Ten linear layers are one. Activations make the difference. Their slope decides what is left of the gradient.
 #
-# **Next:** 2 · Losses and optimizers (not written yet). Back to the [map of the series](00_start_here.ipynb).
+# **Next:** [2 · Losses and optimizers](02_losses_and_optimizers.ipynb). Back to the [map of the series](00_start_here.ipynb).
 #
 # **Sources.** K. He and others, *Delving Deep into Rectifiers*, arXiv:1502.01852 (PReLU and the initialization). B. Xu and others,
 # *Empirical Evaluation of Rectified Activations*, arXiv:1505.00853 (RReLU). X. Glorot and Y. Bengio, *Understanding the difficulty of training deep
