@@ -6,21 +6,13 @@ that shows the new picture. `python -m benchmarks.kernel_lab --write` puts the t
 into the README and paints its picture.
 """
 
-import argparse
-import os
-import platform
-import shutil
 import statistics
-import sys
-import tempfile
-from pathlib import Path
 
-import nbformat
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.lab_server import ROOT, jupyterlab
+from benchmarks._lab import CLOCK, arguments, notebook, percentile, put_into_readme
+from tests.lab_server import ROOT
 
-README = ROOT / "README.md"
 PICTURE = ROOT / "notebooks" / "kernel_lab.png"
 SIZES = (128, 512)
 EDITS = 60
@@ -46,31 +38,6 @@ def show(middle):
     plt.show()
 """
 
-# Each movement of the mouse starts the clock; a new picture stops it in the first frame that shows it.
-CLOCK = """() => {
-  window.clock = { start: null, times: [] };
-  const stop = () => {
-    const { start } = clock;
-    if (start === null) return;
-    clock.start = null;
-    requestAnimationFrame(() => clock.times.push(performance.now() - start));
-  };
-  window.addEventListener("pointermove", () => { clock.start = performance.now(); }, true);
-  const put = CanvasRenderingContext2D.prototype.putImageData;
-  CanvasRenderingContext2D.prototype.putImageData = function (...args) {
-    put.apply(this, args);
-    if (this.canvas.closest(".kl-result")) stop();
-  };
-  new MutationObserver((changes) => {
-    for (const { addedNodes } of changes) {
-      for (const node of addedNodes) {
-        const image = node.nodeName === "IMG" ? node : node.querySelector?.("img");
-        if (image) image.complete ? stop() : image.addEventListener("load", stop);
-      }
-    }
-  }).observe(document.body, { childList: true, subtree: true });
-}"""
-
 
 def drag(page: Page, selector: str, index: int, pixels: int) -> list[float]:
     """Drag an element `EDITS` times by `pixels`; gives the milliseconds from each movement to its picture."""
@@ -93,22 +60,16 @@ def drag(page: Page, selector: str, index: int, pixels: int) -> list[float]:
 
 
 def measure(page: Page) -> dict[tuple[str, int], list[float]]:
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.isReady", timeout=90_000)
-    page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
     page.locator(".kl-result").nth(len(SIZES)).wait_for(timeout=120_000)
     page.locator(".widget-slider .noUi-handle").nth(len(SIZES) - 1).wait_for(timeout=60_000)
     page.locator(".jupyter-widgets img").nth(len(SIZES) - 1).wait_for(timeout=60_000)
     page.wait_for_timeout(3000)
-    page.evaluate(CLOCK)
+    page.evaluate(CLOCK, ["pointermove", "putImageData", ".kl-result"])
     times = {}
     for index, side in enumerate(SIZES):
         times["interact", side] = drag(page, ".widget-slider .noUi-handle", index, 6)
         times["lab", side] = drag(page, "[data-place='1 1']", index, 3)
     return times
-
-
-def percentile(times: list[float], percent: int) -> float:
-    return statistics.quantiles(times, n=100, method="inclusive")[percent - 1]
 
 
 def table(times: dict[tuple[str, int], list[float]], setting: str) -> str:
@@ -128,43 +89,23 @@ def table(times: dict[tuple[str, int], list[float]], setting: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="put the table and the picture into the README")
-    write = parser.parse_args().write
-
+    write = arguments(__doc__)
     cells = [SETUP.format(sizes=SIZES)]
     cells += [cell.format(side=side) for cell in (LAB, INTERACT) for side in SIZES]
     cells.append("KernelLab()  # over the photograph, for the README's picture")
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
-        folder = Path(place)
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells])
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, folder / "bench.ipynb")
-        with jupyterlab(folder, folder) as address:
-            browser = playwright.chromium.launch(executable_path=program, args=arguments)
-            page = browser.new_page(viewport={"width": 1400, "height": 1000})
-            page.goto(address.format(name="bench.ipynb"))
-            times = measure(page)
-            picture = page.locator(".cw").last.screenshot()
-            version = browser.version
-            browser.close()
+    with notebook(cells) as (page, where):
+        times = measure(page)
+        picture = page.locator(".cw").last.screenshot()
     setting = (
-        f"One run in JupyterLab with headless Chromium {version}, {platform.system()}, {os.cpu_count()} cores: the "
-        f"middle weight of a 3×3 kernel dragged, {EDITS} edits each, from the mouse event to the frame with the new "
-        "picture. Jupyter ran on the same machine: over a network, `interact` waits for the way there and back as well."
+        f"One run in {where}: the middle weight of a 3×3 kernel dragged, {EDITS} edits each, from the mouse event to "
+        "the frame with the new picture. Jupyter ran on the same machine: over a network, `interact` waits for the way "
+        "there and back as well."
     )
     text = table(times, setting)
     print(text)
     if write:
         PICTURE.write_bytes(picture)
-        readme = README.read_text(encoding="utf-8")
-        start, end = "<!-- bench:start -->", "<!-- bench:end -->"
-        if start not in readme or end not in readme:
-            sys.exit(f"README.md has no {start} and {end}: put both where the table should stand.")
-        before, after = readme.split(start)[0], readme.split(end)[1]
-        README.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+        put_into_readme("bench", text)
 
 
 if __name__ == "__main__":

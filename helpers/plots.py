@@ -146,14 +146,29 @@ def curves(lines: dict[str, Sequence[float]], ax: Axes | None = None, *, x: str,
     return ax
 
 
-def mark(ax: Axes, row: int, column: int, height: int, width: int) -> Axes:
+def mark(ax: Axes, row: int, column: int, height: int, width: int, *, dashed: bool = False) -> Axes:
     """Draw a frame around a patch of pixels; `row` and `column` are its upper left corner."""
     _check_axes(ax)
     row, column = whole_number("row", row), whole_number("column", column)
     height, width = whole_number("height", height, 1), whole_number("width", width, 1)
-    ax.add_patch(
-        plt.Rectangle((column - 0.5, row - 0.5), width, height, fill=False, edgecolor="#d95f02", linewidth=2.5)
-    )
+    look = {"edgecolor": "#d95f02", "linewidth": 2.5, "linestyle": "--" if true_or_false("dashed", dashed) else "-"}
+    ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), width, height, fill=False, **look))
+    return ax
+
+
+def hatch(ax: Axes, where: torch.Tensor | np.ndarray) -> Axes:
+    """Hatch pixels.
+
+    Args:
+        where: (H, W), bool or 0 and 1; each pixel that is not 0 is hatched.
+    """
+    _check_axes(ax)
+    pixels = _pixels(where)
+    if pixels.ndim != 2:
+        raise ValueError(f"where is {short(where)}; it must have one number for each pixel: (H, W).")
+    for row, column in np.argwhere(pixels):
+        corner = (column - 0.5, row - 0.5)
+        ax.add_patch(plt.Rectangle(corner, 1, 1, fill=False, edgecolor="#08519c", hatch="/////", linewidth=0))
     return ax
 
 

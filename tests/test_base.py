@@ -8,7 +8,7 @@ import torch
 from traitlets import TraitError
 
 from helpers import widgets
-from helpers.widgets import DataPanel, EquivarianceMeter, KernelLab, Prediction, SeriesMap, SetupCheck
+from helpers.widgets import DataPanel, EquivarianceMeter, KernelLab, Prediction, SeriesMap, SetupCheck, WindowWalker
 
 MAKERS = {
     "Prediction": lambda: Prediction("How many?", [("a", "because"), ("b", "because")], 1),
@@ -17,6 +17,7 @@ MAKERS = {
     "DataPanel": DataPanel,
     "SeriesMap": SeriesMap,
     "SetupCheck": SetupCheck,
+    "WindowWalker": WindowWalker,
 }
 SHEETS = sorted(Path(widgets.__file__).parent.glob("*.css"))
 

@@ -19,6 +19,7 @@ from helpers.widgets import (
     Prediction,
     SeriesMap,
     SetupCheck,
+    WindowWalker,
 )
 from helpers.widgets.equivariance import OPERATIONS
 
@@ -359,6 +360,7 @@ MAKERS: dict[str, Callable] = {
     "map": SeriesMap,
     "kernel lab": KernelLab,
     "race": OptimizerRace,
+    "window walker": lambda: WindowWalker(padding=1, padding_mode="reflect", stride=4, pixel=(0, 1)),
 }
 
 

@@ -12,6 +12,7 @@ _MODULES = {
     "SetupCheck": "setup_check",
     "DataPanel": "data_panel",
     "SeriesMap": "series_map",
+    "WindowWalker": "window_walker",
 }
 __all__ = sorted(_MODULES)
 

@@ -44,20 +44,6 @@ function refusal({ kernel, stride, padding, padding_mode: mode, dilation }, { he
   return null;
 }
 
-function pad({ data, height, width }, padding, mode) {
-  const size = { height: height + 2 * padding, width: width + 2 * padding };
-  if (!padding) return { ...size, data };
-  const padded = new Float32Array(size.height * size.width);
-  const columns = Int32Array.from({ length: size.width }, (_, at) => source(at, width, padding, mode));
-  for (let r = 0, i = 0; r < size.height; r++) {
-    const row = source(r, height, padding, mode);
-    for (let c = 0; c < size.width; c++, i++) {
-      if (row >= 0 && columns[c] >= 0) padded[i] = data[row * width + columns[c]];
-    }
-  }
-  return { ...size, data: padded };
-}
-
 /** Add the shifted image once per weight: k·k passes over whole rows. */
 function convolve(padded, weights, { kernel, stride, dilation }, [height, width]) {
   const data = new Float64Array(height * width);

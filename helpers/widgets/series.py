@@ -41,7 +41,7 @@ SERIES = (
         "What is the one operation that keeps what is near together and treats every place alike?",
         "convolution",
     ),
-    Notebook(5, "Padding, stride, dilation", "How large is the output, and what happens at the rim?"),
+    Notebook(5, "Padding, stride, dilation", "How large is the output, and what happens at the rim?", "padding"),
     Notebook(6, "Edge kernels", "What can nine numbers see?"),
     Notebook(7, "Pooling and the receptive field", "How does a small kernel come to see a whole airplane?"),
     Notebook(8, "Subclassing nn.Module", "What does a module do for you, and when is Sequential not enough?"),

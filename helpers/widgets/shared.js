@@ -122,6 +122,21 @@ function source(at, size, padding, mode) {
   return (i + size) % size;
 }
 
+/** The picture with `padding` pixels more on each side. */
+function pad({ data, height, width }, padding, mode) {
+  const size = { height: height + 2 * padding, width: width + 2 * padding };
+  if (!padding) return { ...size, data };
+  const padded = new Float32Array(size.height * size.width);
+  const columns = Int32Array.from({ length: size.width }, (_, at) => source(at, width, padding, mode));
+  for (let r = 0, i = 0; r < size.height; r++) {
+    const row = source(r, height, padding, mode);
+    for (let c = 0; c < size.width; c++, i++) {
+      if (row >= 0 && columns[c] >= 0) padded[i] = data[row * width + columns[c]];
+    }
+  }
+  return { ...size, data: padded };
+}
+
 /** Write or take back what is wrong with a control. */
 function complain(control, place, text) {
   place.textContent = text ?? "";

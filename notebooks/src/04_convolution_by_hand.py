@@ -527,7 +527,7 @@ show_error(RuntimeError, lambda: colour_layer(airplane[0]))
 #
 # And why it is the right operation for pictures: near pixels count, far ones do not, and every place uses the same weights.
 #
-# **Next:** 5 · Padding, stride, dilation (not written yet). Back to the [map of the series](00_start_here.ipynb).
+# **Next:** [5 · Padding, stride, dilation](05_padding_stride_dilation.ipynb). Back to the [map of the series](00_start_here.ipynb).
 #
 # **Sources.** V. Dumoulin and F. Visin, *A guide to convolution arithmetic for deep learning*, arXiv:1603.07285.
 # Y. LeCun and others, *Gradient-based learning applied to document recognition*, Proceedings of the IEEE 86 (1998).

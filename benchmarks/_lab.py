@@ -1,0 +1,91 @@
+"""What the benchmarks share: a notebook in a real JupyterLab, a clock in its page, and the place in the README."""
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Page, sync_playwright
+
+from tests.lab_server import ROOT, jupyterlab
+
+README = ROOT / "README.md"
+
+# Each `event` starts the clock; a new picture stops it in the first frame that shows it: an <img>, or a canvas inside
+# `selector` on which `method` was called.
+CLOCK = """([event, method, selector]) => {
+  window.clock = { start: null, times: [] };
+  const stop = () => {
+    const { start } = clock;
+    if (start === null) return;
+    clock.start = null;
+    requestAnimationFrame(() => clock.times.push(performance.now() - start));
+  };
+  window.addEventListener(event, () => { clock.start = performance.now(); }, true);
+  const paint = CanvasRenderingContext2D.prototype[method];
+  CanvasRenderingContext2D.prototype[method] = function (...args) {
+    paint.apply(this, args);
+    if (this.canvas.closest(selector)) stop();
+  };
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) {
+      for (const node of addedNodes) {
+        const image = node.nodeName === "IMG" ? node : node.querySelector?.("img");
+        if (image) image.complete ? stop() : image.addEventListener("load", stop);
+      }
+    }
+  }).observe(document.body, { childList: true, subtree: true });
+}"""
+
+
+def arguments(doc: str) -> bool:
+    """Return whether to write what was measured into the README."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="put the result into the README")
+    return parser.parse_args().write
+
+
+@contextmanager
+def notebook(cells: list[str]) -> Iterator[tuple[Page, str]]:
+    """Open a notebook of these cells in JupyterLab and run them; gives the page, and what it runs in, in words."""
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    options = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        folder = Path(place)
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells])
+        made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(made, folder / "bench.ipynb")
+        with jupyterlab(folder, folder) as address:
+            browser = playwright.chromium.launch(executable_path=program, args=options)
+            page = browser.new_page(viewport={"width": 1400, "height": 1000})
+            page.goto(address.format(name="bench.ipynb"))
+            page.wait_for_function(
+                "window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.isReady", timeout=90_000
+            )
+            page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+            yield (
+                page,
+                f"JupyterLab with headless Chromium {browser.version}, {platform.system()}, {os.cpu_count()} cores",
+            )
+            browser.close()
+
+
+def percentile(times: list[float], percent: int) -> float:
+    return statistics.quantiles(times, n=100, method="inclusive")[percent - 1]
+
+
+def put_into_readme(name: str, text: str) -> None:
+    """Replace what stands in the README between <!-- name:start --> and <!-- name:end -->."""
+    readme = README.read_text(encoding="utf-8")
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    if start not in readme or end not in readme:
+        sys.exit(f"README.md has no {start} and {end}: put both where the result should stand.")
+    before, after = readme.split(start)[0], readme.split(end)[1]
+    README.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
