@@ -464,6 +464,80 @@ def _unpool_size(
     return chosen
 
 
+def adaptive_avg_pool2d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
+    """Return the mean of each bin: (N, C, H_out, W_out), whatever H and W are.
+
+    Bin i of n reads the pixels from ⌊i · size / n⌋ up to, not including, ⌈(i + 1) · size / n⌉: neighbours may overlap.
+
+    Args:
+        input: (N, C, H, W) or (C, H, W), float.
+        output_size: (H_out, W_out), or one number for both, >= 1; None keeps the input's size.
+    Raises:
+        ValueError: a value is out of range; the message names it.
+    Source: PyTorch's documentation of adaptive_avg_pool2d.
+    """
+    values, inside = _bins(input, output_size)
+    return values.where(inside, 0).sum(-1) / inside.sum(-1)
+
+
+def adaptive_max_pool2d(
+    input: Tensor, output_size: int | Sequence[int | None], return_indices: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Return the largest pixel of each bin: (N, C, H_out, W_out), whatever H and W are.
+
+    The bins are those of `adaptive_avg_pool2d`, the winners those of `max_pool2d`.
+
+    Args:
+        input, output_size: as in `adaptive_avg_pool2d`.
+        return_indices: as in `max_pool2d`.
+    Raises:
+        ValueError: a value is out of range; the message names it.
+    Source: PyTorch's documentation of adaptive_max_pool2d.
+    """
+    values, inside = _bins(input, output_size)
+    values = values.where(inside, -math.inf)
+    tap = _winning_tap(values.detach(), inside)
+    output = values.gather(-1, tap).squeeze(-1)
+    if not true_or_false("return_indices", return_indices):
+        return output
+    height, width = input.shape[-2:]
+    places = torch.arange(height * width, device=input.device).view(height, width)
+    places = _binned(places, output.shape[-2:])[0].expand(values.shape)
+    return output, places.gather(-1, tap).squeeze(-1)
+
+
+def _bins(input: Tensor, output_size: int | Sequence[int | None]) -> tuple[Tensor, Tensor]:
+    """Check the arguments of an adaptive pooling; return what `_binned` does."""
+    _check_image("input", input)
+    _check_float("input", input)
+    for name, size in zip("HW", input.shape[-2:], strict=True):
+        whole_number(f"{name} of the input", size, 1)
+    wanted = tuple(output_size) if isinstance(output_size, list | tuple) else (output_size,) * 2
+    if len(wanted) != 2:
+        raise ValueError(f"output_size must be one whole number or two, got {short(output_size)}")
+    pairs = zip(wanted, input.shape[-2:], strict=True)
+    sizes = [size if count is None else whole_number("output_size", count, 1) for count, size in pairs]
+    _check_room("the output", [*input.shape[:-2], *sizes])
+    return _binned(input, sizes)
+
+
+def _binned(x: Tensor, output_size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return the pixels of each bin, (…, H_out, W_out, taps), and which of them the bin has: some are shorter."""
+    taken = []
+    for size, count in zip(x.shape[-2:], output_size, strict=True):
+        number = torch.arange(count, device=x.device)[:, None]
+        first, end = number * size // count, ((number + 1) * size + count - 1) // count
+        places = first + torch.arange(int((end - first).max()), device=x.device)
+        taken += [places, places < end]
+    rows, rows_inside, columns, columns_inside = taken
+    _check_room("all bins together", [*x.shape[:-2], rows.numel(), columns.numel()])
+    x = x.index_select(-2, rows.flatten().clamp(max=x.shape[-2] - 1))
+    x = x.index_select(-1, columns.flatten().clamp(max=x.shape[-1] - 1))
+    x = x.unflatten(-1, columns.shape).unflatten(-3, rows.shape).transpose(-3, -2)  # (…, H_out, W_out, taps, taps)
+    inside = rows_inside[:, None, :, None] & columns_inside[:, None, :]
+    return x.flatten(-2), inside.flatten(-2)
+
+
 # --- Normalisation ---------------------------------------------------------------------------------------------------
 
 

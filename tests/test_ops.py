@@ -215,7 +215,7 @@ def test_avg_pool2d_equals_torch_on_400_settings():
         setting, sizes = pool_setting(rng, dilated=False)
         setting["count_include_pad"] = rng.random() < 0.5
         setting["divisor_override"] = rng.choice([None, None, 3, -2])
-        assert_same("avg_pool2d", [picture(rng, sizes, seed, special=False)], **setting)
+        assert_same("avg_pool2d", [picture(rng, sizes, seed, special=seed % 3 == 0)], **setting)
 
 
 def test_max_unpool2d_equals_torch_on_400_settings():
@@ -242,6 +242,32 @@ def test_max_unpool2d_equals_torch_on_400_settings():
         done += 1
         assert_same("max_unpool2d", [pooled, indices], **setting)
     assert grown > 60
+
+
+@pytest.mark.parametrize("name", ["adaptive_avg_pool2d", "adaptive_max_pool2d"])
+def test_adaptive_pooling_equals_torch_on_400_settings(name):
+    rng = random.Random(12)
+    kinds = set()
+    for seed in range(400):
+        sizes = tuple(rng.randint(1, 9) for _ in range(2))
+        output_size = rng.choice([rng.randint(1, 11), tuple(rng.choice([None, *range(1, 12)]) for _ in range(2))])
+        special = seed % 2 == 0 and name == "adaptive_max_pool2d"
+        indices = {"return_indices": rng.random() < 0.7} if name == "adaptive_max_pool2d" else {}
+        uneven = [n % (m or n) for n, m in zip(sizes, each(output_size, 2), strict=True)]
+        kinds.add((type(output_size), bool(uneven[0]), bool(uneven[1]), special))
+        assert_same(name, [picture(rng, sizes, seed, special)], output_size, **indices)
+    assert len(kinds) >= 8  # the settings are varied
+
+
+def test_adaptive_bins_in_literal_numbers():
+    row = torch.tensor([[[1.0, 2.0, 6.0, 8.0, 16.0]]], requires_grad=True)
+    assert ops.adaptive_avg_pool2d(row, (1, 2)).tolist() == [[[3.0, 10.0]]]  # the middle pixel is in both bins
+    assert ops.adaptive_max_pool2d(row, (1, 3)).tolist() == [[[2.0, 8.0, 16.0]]]
+    assert ops.adaptive_max_pool2d(row, (1, 3), True)[1].tolist() == [[[1, 3, 4]]]
+    assert ops.adaptive_avg_pool2d(row, (1, None)).tolist() == row.tolist()
+    assert ops.adaptive_avg_pool2d(row.half(), 1).dtype == torch.float16
+    ops.adaptive_max_pool2d(torch.cat([row, row], 2), 1).sum().backward()
+    assert row.grad.tolist() == [[[0, 0, 0, 0, 1]]]  # of two equal pixels the first wins
 
 
 def test_max_pool2d_names_the_winner():
@@ -384,6 +410,7 @@ def test_norms_in_the_numbers_of_the_notebook():
 # --- The form --------------------------------------------------------------------------------------------------------
 
 NAMES = ["conv1d", "conv2d", "conv3d", "pad", "max_pool2d", "avg_pool2d", "max_unpool2d"]
+NAMES += ["adaptive_avg_pool2d", "adaptive_max_pool2d"]
 NAMES += ["batch_norm", "instance_norm", "group_norm", "layer_norm"]
 
 
@@ -396,6 +423,7 @@ def test_arguments_are_those_of_torch(name):
         "max_pool2d": "input kernel_size stride=None padding=0 dilation=1 ceil_mode=False return_indices=False",
         "avg_pool2d": "input kernel_size stride=None padding=0 ceil_mode=False count_include_pad=True "
         "divisor_override=None",
+        "adaptive_max_pool2d": "input output_size return_indices=False",
     }  # builtins without a signature to read; the others are compared with torch's own
     if name in theirs:
         expected = theirs[name].split()
@@ -503,6 +531,27 @@ REFUSED = [
         "output_size must be a list or tuple of whole numbers",
     ),
     (lambda: ops.max_unpool2d(POOLED, PLACES, 2, padding=3), "output_size must be (H, W), at least 1"),
+    (lambda: ops.max_pool2d(IMAGE, -2), "kernel_size must be at least 1, got -2"),
+    (lambda: ops.max_pool2d(IMAGE, 1.5), "kernel_size must be a whole number, got 1.5 of type float"),
+    (lambda: ops.avg_pool2d(IMAGE, 2, (1, 0)), "stride[1] must be at least 1, got 0"),
+    (lambda: ops.avg_pool2d(IMAGE, 2, padding=2), "padding must be at most half of kernel_size 2, got 2"),
+    (lambda: ops.avg_pool2d(IMAGE, (2, 7)), "kernel_size 7 with dilation 1 spans 7 pixels, but size 6 with padding 0"),
+    (
+        lambda: ops.max_pool2d(IMAGE, 3, padding=1, dilation=4),
+        "kernel_size 3 with dilation 4 spans 9 pixels, but size 5 with padding 1 per side has only 7",
+    ),
+    (lambda: ops.max_unpool2d(POOLED, PLACES, 2, 0), "stride must be at least 1, got 0"),
+    (lambda: ops.max_unpool2d(POOLED, PLACES, 2, output_size=(4, 4.5)), "output_size[1] must be a whole number, got"),
+    (lambda: ops.max_unpool2d(POOLED, PLACES, 2, output_size=(-4, 4)), "output_size must be (H, W), at least 1"),
+    (lambda: ops.adaptive_avg_pool2d(IMAGE, 0), "output_size must be at least 1, got 0"),
+    (lambda: ops.adaptive_avg_pool2d(IMAGE, -3), "output_size must be at least 1, got -3"),
+    (lambda: ops.adaptive_avg_pool2d(IMAGE, (2, 2.5)), "output_size must be a whole number, got 2.5 of type float"),
+    (lambda: ops.adaptive_avg_pool2d(IMAGE, (2, 2, 2)), "output_size must be one whole number or two, got (2, 2, 2)"),
+    (lambda: ops.adaptive_avg_pool2d(IMAGE, 10**6), "the output would hold 8.0e+12 values, at most 1e+09 fit here"),
+    (lambda: ops.adaptive_avg_pool2d(IMAGE.long(), 2), "input must hold floats, got torch.int64: use input.float()"),
+    (lambda: ops.adaptive_max_pool2d(IMAGE[0, 0], 2), "input must be (N, C, H, W) or (C, H, W), got (5, 6)"),
+    (lambda: ops.adaptive_max_pool2d(IMAGE[..., :0], 2), "W of the input must be at least 1, got 0"),
+    (lambda: ops.adaptive_max_pool2d(IMAGE, 2, 1), "return_indices must be True or False, got 1"),
     (lambda: ops.batch_norm(IMAGE.long(), None, None), "input must hold floats, got torch.int64"),
     (lambda: ops.batch_norm(IMAGE[0, 0, 0], None, None), "input must be (N, C, *), got (6,)"),
     (lambda: ops.batch_norm(IMAGE, None, None), "running_mean and running_var must be given when"),

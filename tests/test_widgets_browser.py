@@ -14,6 +14,7 @@ from helpers.widgets import (
     DataPanel,
     EquivarianceMeter,
     KernelLab,
+    LayerStack,
     LineFitter,
     OptimizerRace,
     Prediction,
@@ -360,6 +361,7 @@ MAKERS: dict[str, Callable] = {
     "map": SeriesMap,
     "kernel lab": KernelLab,
     "race": OptimizerRace,
+    "layer stack": LayerStack,
     "window walker": lambda: WindowWalker(padding=1, padding_mode="reflect", stride=4, pixel=(0, 1)),
 }
 

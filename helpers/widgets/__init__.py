@@ -13,6 +13,7 @@ _MODULES = {
     "DataPanel": "data_panel",
     "SeriesMap": "series_map",
     "WindowWalker": "window_walker",
+    "LayerStack": "layer_stack",
 }
 __all__ = sorted(_MODULES)
 

@@ -43,7 +43,12 @@ SERIES = (
     ),
     Notebook(5, "Padding, stride, dilation", "How large is the output, and what happens at the rim?", "padding"),
     Notebook(6, "Edge kernels", "What can nine numbers see?"),
-    Notebook(7, "Pooling and the receptive field", "How does a small kernel come to see a whole airplane?"),
+    Notebook(
+        7,
+        "Pooling and the receptive field",
+        "How does a small kernel come to see a whole airplane?",
+        "pooling",
+    ),
     Notebook(8, "Subclassing nn.Module", "What does a module do for you, and when is Sequential not enough?"),
     Notebook(9, "Normalization", "Over which axes do you average, and what does it buy?"),
     Notebook(10, "GPU training", "What is the whole program, and what changes when there is a GPU?"),
