@@ -11,7 +11,7 @@ import shutil
 
 from playwright.sync_api import sync_playwright
 
-from benchmarks.kernel_lab import percentile
+from benchmarks._lab import percentile
 from helpers.widgets import LayerStack
 from tests.widget_page import draw
 
