@@ -266,7 +266,7 @@ def test_the_map_shows_links_and_what_is_passed(page, series: SeriesMap) -> None
     assert len(rooms) == 11
     assert page.get_by_role("link").all_inner_texts() == ["Convolution by hand"]
     assert page.get_by_role("link").get_attribute("href") == "04_convolution_by_hand.ipynb"
-    assert "coming" in rooms[5]
+    assert "coming" in rooms[10]
     changed = [dict(room) for room in series.rooms]
     changed[4]["passed"] = 1
     receive(page, "rooms", changed)

@@ -3,7 +3,18 @@
 `from helpers import exercises as ex`, then `ex.convolution.conv2d.check(conv2d)`, `.hint()`, `.solution()`.
 """
 
-from . import convolution, linear, losses, padding, pooling, start_here
+from . import convolution, edges, linear, losses, padding, pooling, start_here
 from .engine import EXERCISES, Exercise, Verdict
 
-__all__ = ["EXERCISES", "Exercise", "Verdict", "convolution", "linear", "losses", "padding", "pooling", "start_here"]
+__all__ = [
+    "EXERCISES",
+    "Exercise",
+    "Verdict",
+    "convolution",
+    "edges",
+    "linear",
+    "losses",
+    "padding",
+    "pooling",
+    "start_here",
+]

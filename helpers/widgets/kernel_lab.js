@@ -1,10 +1,15 @@
 // The kernel lab: everything the learner turns is computed and painted here; Python holds the same state.
 
 const RANGES = { stride: [1, 64], padding: [0, 64], dilation: [1, 64] };
-const EDITS = ["kernel", "divisor", "normalise", "stride", "padding", "padding_mode", "dilation", "display"];
+const EDITS = ["kernel", "divisor", "normalise", "stride", "padding", "padding_mode", "dilation", "display", "colour", "second", "second_divisor"];
 const LARGEST_KERNEL = 7;
 const SMALLEST_DIVISOR = 1e-6;
 const WRITTEN_OUT = 12; // images up to this side are small enough to write every number of them
+const GREY = [0.299, 0.587, 0.114];
+const CHANNELS = ["red", "green", "blue"];
+const LARGEST_SIDE = 512; // of the picture, pixels
+const LARGEST_FILE = 50; // MB
+const LARGEST_PICTURE = 100; // million pixels, before it is scaled
 const DISPLAYS = { signed: "signed: white is 0", absolute: "absolute value", clip: "clipped to 0…1" };
 const PIXELS_PER_STEP = 3; // how far to drag for one step
 
@@ -25,7 +30,7 @@ function outputSize({ kernel, stride, padding, dilation }, { height, width }) {
 }
 
 /** Why these settings do not go together, in one sentence; null when they do. */
-function refusal({ kernel, stride, padding, padding_mode: mode, dilation }, { height, width }) {
+function refusal({ kernel, stride, padding, padding_mode: mode, dilation, second }, { height, width }) {
   const shorter = Math.min(height, width);
   const room = shorter + 2 * padding;
   const reach = reachOf(kernel.length, dilation);
@@ -41,24 +46,84 @@ function refusal({ kernel, stride, padding, padding_mode: mode, dilation }, { he
   if (stride > room) {
     return `Stride ${stride} is too large: the padded image has ${room} pixels on its shorter side.`;
   }
+  if (!second) return null;
+  if (stride !== 1) return `Stride is ${stride}; beside a second kernel it must be 1.`;
+  if (dilation !== 1) return `Dilation is ${dilation}; beside a second kernel it must be 1.`;
+  const between = room - kernel.length + 1;
+  if (second.length > between + 2 * padding) {
+    return `The second kernel has ${second.length} × ${second.length} weights, but the first result, padded, has only ${between + 2 * padding} pixels on its shorter side.`;
+  }
+  const most = { reflect: Math.min(between - 1, (shorter - 1) >> 1), circular: Math.min(between, shorter >> 1) }[mode] ?? padding;
+  if (padding > most) {
+    return `Padding ${padding} is too much: with a second kernel, ${mode} has room for ${most} here, because the merged kernel needs twice the padding.`;
+  }
   return null;
 }
 
-/** Add the shifted image once per weight: k·k passes over whole rows. */
-function convolve(padded, weights, { kernel, stride, dilation }, [height, width]) {
-  const data = new Float64Array(height * width);
-  const size = kernel.length;
+/** Add the shifted image once per weight: k·k passes over whole rows, for each channel by itself. */
+function convolve(padded, weights, stride = 1, dilation = 1) {
+  const size = weights.length;
+  const { channels } = padded;
+  const [height, width] = [padded.height, padded.width].map((side) => Math.floor((side - reachOf(size, dilation)) / stride) + 1);
+  const data = new Float64Array(height * width * channels);
   for (let a = 0; a < size; a++) {
     for (let b = 0; b < size; b++) {
       const weight = weights[a][b];
       if (weight === 0) continue;
-      for (let r = 0, to = 0; r < height; r++) {
-        let from = (r * stride + a * dilation) * padded.width + b * dilation;
-        for (let c = 0; c < width; c++, to++, from += stride) data[to] += weight * padded.data[from];
+      for (let plane = 0, to = 0; plane < channels; plane++) {
+        for (let r = 0; r < height; r++) {
+          let from = (plane * padded.height + r * stride + a * dilation) * padded.width + b * dilation;
+          for (let c = 0; c < width; c++, to++, from += stride) data[to] += weight * padded.data[from];
+        }
       }
     }
   }
-  return { data, height, width };
+  return { data, height, width, channels };
+}
+
+/** The one kernel that does what `first` and then `second` do. */
+function merged(first, second) {
+  const size = first.length + second.length - 1;
+  const out = Array.from({ length: size }, () => Array(size).fill(0));
+  first.forEach((line, a) => line.forEach((x, b) => second.forEach((row, i) => row.forEach((y, j) => (out[a + i][b + j] += x * y)))));
+  return out;
+}
+
+/** How far two results are apart: at most `inside`, `rim` pixels from the border and more, and nearer to it. */
+function apart(one, other, rim) {
+  const { height, width, channels } = one;
+  const data = new Float64Array(one.data.length);
+  let [within, around] = [0, 0];
+  for (let i = 0, line = 0; line < height * channels; line++) {
+    const row = line % height;
+    const middle = row >= rim && row < height - rim;
+    for (let c = 0; c < width; c++, i++) {
+      const gap = Math.abs((data[i] = one.data[i] - other.data[i]));
+      if (middle && c >= rim && c < width - rim) within = gap > within ? gap : within;
+      else around = gap > around ? gap : around;
+    }
+  }
+  return { data, height, width, channels, most: { inside: within, rim: around } };
+}
+
+/** The picture of one brightness that a picture in colour becomes; one without colours stays as it is. */
+function greyOf(picture) {
+  if (picture.channels === 1) return picture;
+  const { data, height, width } = picture;
+  const size = height * width;
+  const grey = Float32Array.from({ length: size }, (_, i) =>
+    Math.min(1, GREY[0] * data[i] + GREY[1] * data[size + i] + GREY[2] * data[2 * size + i]));
+  return { data: grey, height, width, channels: 1 };
+}
+
+/** A copy of the bytes behind a DataView, an ArrayBuffer or an array, and of no others. */
+const bytesOf = (data) => new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength).slice();
+
+/** Read what stands for a picture in the model: a byte for each number, or a float32. */
+function pictureFrom({ data, height, width, channels = 1 }) {
+  const bytes = bytesOf(data);
+  const numbers = bytes.length === height * width * channels ? Float32Array.from(bytes, (level) => level / 255) : floats(data);
+  return { data: numbers, height, width, channels };
 }
 
 function largest(data) {
@@ -85,22 +150,51 @@ const short = (value) => formatNumber(Number(value.toFixed(Math.abs(value) < 10 
 const tint = (rows) => ({ signed: true, high: 1.5 * (largest(rows.flat()) || 1), low: -1.5 * (largest(rows.flat()) || 1) });
 const python = (value) => (Number.isInteger(value) ? `${value}.0` : String(value));
 
-function torchCode(state, imageCode) {
-  const { kernel, stride, padding, padding_mode: mode, dilation } = state;
-  const divisor = dividesBy(state);
-  const rows = kernel.map((row) => `    [${row.map(python).join(", ")}],\n`).join("");
-  const unlike = [["stride", stride, 1], ["dilation", dilation, 1], ["padding", mode === "zeros" ? padding : 0, 0]];
-  const others = unlike.filter(([, value, usual]) => value !== usual).map(([name, value]) => `, ${name}=${value}`);
-  const padded = padding > 0 && mode !== "zeros";
-  const p = Array(4).fill(padding).join(", ");
-  return `import torch
-import torch.nn.functional as F
+function weightCode(name, grid, divisor) {
+  const rows = grid.map((row) => `    [${row.map(python).join(", ")}],\n`).join("");
+  return `${name} = torch.tensor([\n${rows}]).view(1, 1, ${grid.length}, ${grid.length})${divisor === 1 ? "" : ` / ${python(divisor)}`}\n`;
+}
 
-${imageCode}
-weight = torch.tensor([
-${rows}]).view(1, 1, ${kernel.length}, ${kernel.length})${divisor === 1 ? "" : ` / ${python(divisor)}`}
-${padded ? `padded = F.pad(image, (${p}), mode="${mode}")\n` : ""}output = F.conv2d(${padded ? "padded" : "image"}, weight${others.join("")})
-`;
+function torchCode(state, imageCode, inColour) {
+  const { kernel, stride, padding, padding_mode: mode, dilation, second } = state;
+  const applied = (to, source, weight, padding, others = []) => {
+    const padded = padding > 0 && mode !== "zeros";
+    const settings = [...others, ["padding", padded ? 0 : padding, 0]].filter(([, value, usual]) => value !== usual);
+    return (padded ? `padded = F.pad(${source}, (${Array(4).fill(padding).join(", ")}), mode="${mode}")\n` : "") +
+      `${to} = F.conv2d(${padded ? "padded" : source}, ${weight}${settings.map(([name, value]) => `, ${name}=${value}`).join("")})\n`;
+  };
+  return `import torch\nimport torch.nn.functional as F\n\n${imageCode}\n` +
+    (inColour ? "image = image[:, None]  # (3, 1, H, W): each channel is a picture of its own\n" : "") +
+    weightCode("weight", kernel, dividesBy(state)) +
+    applied("output", "image", "weight", padding, [["stride", stride, 1], ["dilation", dilation, 1]]) +
+    (!second ? "" : weightCode("second", second, state.second_divisor) + applied("both", "output", "second", padding) +
+      "merged = F.conv_transpose2d(weight, second)\n" + applied("at_once", "image", "merged", 2 * padding));
+}
+
+const COLOURED = new WeakMap();
+
+/** Paint a result: one channel by `paint`; three as red, green and blue from `low` to `high`. */
+function paintResult(canvas, { data, height, width, channels }, how = {}) {
+  if (channels === 1) {
+    COLOURED.delete(canvas);
+    return paint(canvas, data, height, width, how);
+  }
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  PAINTED.delete(canvas);
+  const context = canvas.getContext("2d");
+  let image = COLOURED.get(canvas);
+  if (image?.width !== width || image?.height !== height) COLOURED.set(canvas, (image = context.createImageData(width, height)));
+  const { low = 0, high = 1, absolute = false } = how;
+  const scale = 255 / (high - low || 1);
+  const size = height * width;
+  for (let plane = 0; plane < 3; plane++) {
+    for (let i = 0, to = plane; i < size; i++, to += 4) {
+      const value = data[plane * size + i];
+      image.data[to] = ((absolute ? Math.abs(value) : value) - low) * scale; // clamped and rounded by its type
+    }
+  }
+  for (let to = 3; to < 4 * size; to += 4) image.data[to] = 255;
+  context.putImageData(image, 0, 0);
 }
 
 // ---- the parts of the page ----------------------------------------------------------------------------------------
@@ -155,8 +249,8 @@ function screen() {
         svg("rect", { class: "kl-frame", ...box }),
       );
     },
-    write(data, height, width, how) {
-      const fits = height <= 2 * WRITTEN_OUT && width <= 2 * WRITTEN_OUT && zoom >= 25;
+    write({ data, height, width, channels = 1 }, how = {}) {
+      const fits = channels === 1 && height <= 2 * WRITTEN_OUT && width <= 2 * WRITTEN_OUT && zoom >= 25;
       if (!fits && !written) return;
       written = fits;
       const values = fits ? [...data.subarray(0, height * width)] : [];
@@ -195,8 +289,8 @@ function numberTable(caption) {
 }
 
 /** The kernel as a grid of fields: arrows walk, typing replaces, Enter commits, Escape restores, dragging changes. */
-function kernelGrid({ get, change, root }) {
-  const grid = el("div", { class: "kl-grid", role: "grid", "aria-label": "The kernel's weights" });
+function kernelGrid({ get, change, root, scope = root, name = "" }) {
+  const grid = el("div", { class: "kl-grid", role: "grid", "aria-label": `The ${name}kernel's weights` });
   const error = el("p", { id: uniqueId("error"), class: "cw-error kl-refused", role: "alert" });
   const node = el("div", {}, grid, error);
   let fields = [];
@@ -333,12 +427,12 @@ function kernelGrid({ get, change, root }) {
   function build(size) {
     const held = node.contains(document.activeElement);
     here = here.map((at) => Math.min(at, size - 1));
-    root.style.setProperty("--size", size);
+    scope.style.setProperty("--size", size);
     fields = Array.from({ length: size }, (_, r) =>
       Array.from({ length: size }, (_, c) => ({
         input: el("input", {
           type: "text", autocomplete: "off", spellcheck: "false", "data-place": `${r} ${c}`,
-          "aria-label": `weight, row ${r + 1}, column ${c + 1}`, tabindex: r === here[0] && c === here[1] ? "0" : "-1",
+          "aria-label": `${name}weight, row ${r + 1}, column ${c + 1}`, tabindex: r === here[0] && c === here[1] ? "0" : "-1",
         }),
         refused: null,
       })));
@@ -380,10 +474,10 @@ function arithmetic() {
   return {
     node: el("section", { class: "kl-arithmetic" }, title,
       el("div", { class: "kl-equation" }, tables[0].node, term("×", tables[1]), term("=", tables[2])), line),
-    show({ row, column, patch, kernel, divisor, value, painted }) {
+    show({ row, column, channel, patch, kernel, divisor, value, painted }) {
       const products = patch.map((line, r) => line.map((x, c) => x * kernel[r][c]));
       const sum = sumOf(products);
-      title.textContent = `How the marked pixel comes about: row ${row}, column ${column}`;
+      title.textContent = `How the marked pixel comes about: row ${row}, column ${column}${channel && `, in ${channel}`}`;
       tables[0].show(patch, (x) => formatNumber(x, 3), {});
       tables[1].show(kernel, (x) => signed(x, 4), tint(kernel));
       tables[2].show(products, (x) => signed(products.length > 5 ? Number(x.toFixed(2)) : x, 3), tint(products));
@@ -464,6 +558,333 @@ function matrixView() {
   };
 }
 
+/** The three channels of a result beside each other; one of them is the one whose arithmetic is shown. */
+function channelMaps(choose) {
+  const maps = CHANNELS.map((name, n) => {
+    const one = screen();
+    const button = el("button", { type: "button", "aria-label": `Show the arithmetic of the ${name} channel`, onclick: () => choose(n) }, name);
+    return { ...one, button, figure: el("figure", {}, el("figcaption", {}, button), one.node) };
+  });
+  const node = el("div", { class: "kl-maps", role: "group", "aria-label": "The result of each channel", hidden: true });
+  let shown = null;
+  const fit = () => shown && fitAll(maps, shown, node);
+  return {
+    node,
+    fit,
+    show(result, how, chosen) {
+      const fresh = node.hidden || shown?.height !== result.height || shown?.width !== result.width;
+      node.hidden = result.channels === 1;
+      if (node.hidden !== !node.firstChild) node.replaceChildren(...(node.hidden ? [] : maps.map(({ figure }) => figure)));
+      shown = node.hidden ? null : result;
+      if (!shown) return;
+      const size = result.height * result.width;
+      maps.forEach(({ canvas, button }, n) => {
+        paint(canvas, result.data.subarray(n * size, (n + 1) * size), result.height, result.width, how);
+        button.setAttribute("aria-pressed", String(n === chosen));
+      });
+      if (fresh) fit();
+    },
+  };
+}
+
+/** Give each screen of a row the same size: as large as a share of the row allows, and not larger than needed. */
+function fitAll(screens, { height, width }, row) {
+  const room = Math.max(90, Math.min(row.clientWidth / screens.length - 12, 230));
+  const zoom = Math.min(room / width, 230 / height, 32);
+  screens.forEach((one) => one.fit(height, width, zoom >= 4 ? Math.floor(zoom) : zoom));
+}
+
+/** The second kernel: its grid, the result of both kernels one after the other, and of the merged one at once. */
+function secondKernel({ get, change, root, presets }) {
+  const box = el("input", { type: "checkbox", onchange: () => {
+    const refused = change(box.checked ? { second: last, second_divisor: divides } : { second: null });
+    complain(box, error, refused);
+    box.checked = get().second !== null;
+  } });
+  const error = el("p", { id: uniqueId("error"), class: "cw-error", role: "alert", hidden: true });
+  const toggle = el("div", { class: "cw-field kl-second-on" }, el("label", { class: "kl-check" }, box, "then a second kernel"), error);
+  const node = el("section", { class: "kl-second", "aria-label": "A second kernel", hidden: true });
+  let last = [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]];
+  let divides = 1;
+  let parts = null;
+  let sizes = null;
+
+  function build() {
+    const scope = el("div", { class: "kl-second-kernel" });
+    const preset = choice("Second one", [["", "your own"], ...presets.map(({ name }) => [name, name])], (name) => {
+      if (!name) return null;
+      const { kernel, divisor } = presets.find((one) => one.name === name);
+      grid.clear();
+      return change({ second: kernel.map((row) => [...row]), second_divisor: divisor });
+    });
+    const options = Array.from({ length: LARGEST_KERNEL }, (_, i) => [String(i + 1), `${i + 1} × ${i + 1}`]);
+    const size = choice("Its size", options, (k) => change({ second: resized(get().second, Number(k)) }));
+    const grid = kernelGrid({ get: () => get().second, change: (second, of) => change({ second }, of && `second ${of}`), root, scope, name: "second " });
+    const divisor = divisorField("Divide its sum by", (value) => change({ second_divisor: value }));
+    scope.append(el("div", { class: "kl-pair" }, preset.node, size.node), grid.node, divisor.node);
+    const maps = ["After both", "Merged, at once", "Their difference"].map((title) => {
+      const one = screen();
+      one.node.setAttribute("role", "img");
+      return { ...one, title, figure: el("figure", {}, el("figcaption", {}, el("h4", {}, title)), one.node) };
+    });
+    const table = screen();
+    table.node.setAttribute("role", "img");
+    const caption = el("h4");
+    const row = el("div", { class: "kl-maps" }, ...maps.map(({ figure }) => figure));
+    const said = el("p", { class: "kl-apart", role: "status" });
+    node.replaceChildren(
+      scope,
+      el("div", { class: "kl-second-results" }, row, said, el("figure", {}, el("figcaption", {}, caption), table.node)),
+    );
+    return { preset, size, grid, divisor, maps, table, caption, row, said };
+  }
+
+  function fit() {
+    if (!parts || node.hidden) return;
+    fitAll(parts.maps, sizes.both, parts.row);
+    const { length } = sizes.kernel;
+    const zoom = Math.max(8, Math.min(48, Math.floor((node.clientWidth - 8) / length), Math.floor(360 / length)));
+    parts.table.fit(length, length, zoom);
+    writeTable();
+  }
+  function writeTable() {
+    const { length } = sizes.kernel;
+    parts.table.write({ data: Float64Array.from(sizes.kernel.flat()), height: length, width: length }, tint(sizes.kernel));
+  }
+
+  return {
+    toggle,
+    node,
+    fit,
+    forget: () => {
+      complain(box, error, null);
+      if (!node.hidden) parts.grid.clear(), parts.divisor.restore();
+    },
+    /** Compute and paint. Returns the two results, both after the other and merged. */
+    show(now, picture, first, weights, how) {
+      const { second, second_divisor: by, padding, padding_mode: mode } = now;
+      const opened = node.hidden;
+      box.checked = second !== null;
+      node.hidden = second === null;
+      if (!second) return null;
+      complain(box, error, null);
+      parts ??= build();
+      [last, divides] = [second, by];
+      const share = second.map((line) => line.map((weight) => weight / by));
+      const both = convolve(pad(first, padding, mode), share);
+      const kernel = merged(weights, share);
+      const once = convolve(pad(picture, 2 * padding, mode), kernel);
+      const gap = apart(both, once, padding);
+      const most = Math.max(largest(both.data), largest(once.data));
+      const paints = how(most);
+      const wide = { low: -(gap.most.rim || 1), high: gap.most.rim || 1, signed: true };
+      [[both, paints], [once, paints], [gap, wide]].forEach(([map, paints], n) => {
+        const { canvas, node: figure, title } = parts.maps[n];
+        paintResult(canvas, map, paints);
+        figure.setAttribute("aria-label", `${title}, ${map.height} × ${map.width} pixels.`);
+      });
+      const length = kernel.length;
+      parts.caption.textContent = `The merged kernel, ${length} × ${length}`;
+      paint(parts.table.canvas, Float64Array.from(kernel.flat()), length, length, tint(kernel));
+      parts.table.node.setAttribute("aria-label", `The merged kernel, row by row: ${kernel.map((line) => line.map((w) => formatNumber(w, 3)).join(" ")).join("; ")}.`);
+      parts.said.textContent = agreement(gap.most, padding, most);
+      const known = presets.find((one) => one.divisor === by && JSON.stringify(one.kernel) === JSON.stringify(second));
+      parts.preset.show(known?.name ?? "");
+      parts.size.show(String(second.length));
+      parts.grid.show(second);
+      parts.divisor.show(by);
+      const fresh = opened || sizes.both.height !== both.height || sizes.both.width !== both.width || sizes.kernel.length !== length;
+      sizes = { both, kernel };
+      if (fresh) fit(); // it asks the page for its layout, which takes longer than all the rest
+      else writeTable();
+      return { both, once };
+    },
+  };
+}
+
+/** Whether both ways gave the same, in words. */
+function agreement({ inside, rim }, padding, most) {
+  const none = 1e-9 * (most || 1); // what is smaller is rounding
+  if (inside > none) return `The two differ by up to ${formatNumber(inside, 3)} inside: that should not be.`;
+  if (!padding) return "The two are equal everywhere: two kernels one after the other are one kernel.";
+  const pixels = `${padding} ${padding === 1 ? "pixel" : "pixels"}`;
+  if (rim > none) {
+    return `Inside, the two are equal. In a rim of ${pixels} they differ by up to ${formatNumber(rim, 3)}: there, the second kernel reads padding where the merged one reads the picture.`;
+  }
+  return `Inside, the two are equal; here even in the rim of ${pixels}.`;
+}
+
+/** What the sum of products is divided by, as a field. */
+function divisorField(label, commit) {
+  return numberField(label, {
+    parse: parseNumber,
+    write: (value) => formatNumber(value, 6),
+    commit: (value) => {
+      if (value === 0) return "0 cannot divide: type another number.";
+      if (Math.abs(value) < SMALLEST_DIVISOR) return "Too small: a divisor is at least 0.000001 in size.";
+      return commit(value);
+    },
+  });
+}
+
+// ---- a picture of one's own ---------------------------------------------------------------------------------------
+
+/** The height and width that a PNG, JPEG or WebP file says of itself; null when it is none of them. */
+function sizeInHeader(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = (from, to) => String.fromCharCode(...bytes.subarray(from, to));
+  try {
+    if (text(1, 4) === "PNG" && bytes[0] === 0x89) return [view.getUint32(20), view.getUint32(16)];
+    if (text(0, 4) === "RIFF" && text(8, 12) === "WEBP") {
+      const kind = text(12, 16);
+      if (kind === "VP8X") return [27, 24].map((at) => (view.getUint16(at, true) | (bytes[at + 2] << 16)) + 1);
+      if (kind === "VP8L") return [(view.getUint32(21, true) >>> 14) & 0x3fff, view.getUint32(21, true) & 0x3fff].map((n) => n + 1);
+      return [view.getUint16(28, true) & 0x3fff, view.getUint16(26, true) & 0x3fff];
+    }
+    if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return null;
+    for (let at = 2; ; at += 2 + view.getUint16(at + 2)) {
+      const kind = bytes[at + 1];
+      if (kind >= 0xc0 && kind <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(kind)) return [view.getUint16(at + 5), view.getUint16(at + 7)];
+    }
+  } catch {
+    return null; // the file ends too early
+  }
+}
+
+/** Scale what can be drawn to at most LARGEST_SIDE pixels a side, on white: bytes by channel, and whether it let light through. */
+function pixelsOf(drawable, [fullHeight, fullWidth]) {
+  const scale = Math.min(1, LARGEST_SIDE / Math.max(fullHeight, fullWidth));
+  const [height, width] = [fullHeight, fullWidth].map((side) => Math.max(1, Math.round(side * scale)));
+  const context = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingQuality = "high";
+  context.drawImage(drawable, 0, 0, width, height);
+  const { data } = context.getImageData(0, 0, width, height);
+  const size = height * width;
+  const bytes = new Uint8Array(3 * size);
+  let [transparent, coloured] = [false, false];
+  for (let i = 0; i < size; i++) {
+    const alpha = data[4 * i + 3];
+    for (let c = 0; c < 3; c++) bytes[c * size + i] = Math.round((data[4 * i + c] * alpha + 255 * (255 - alpha)) / 255);
+    transparent ||= alpha < 255;
+    coloured ||= bytes[i] !== bytes[size + i] || bytes[i] !== bytes[2 * size + i];
+  }
+  return { height, width, channels: coloured ? 3 : 1, data: coloured ? bytes : bytes.slice(0, size), transparent };
+}
+
+/** Buttons for a file, for the camera and back. `take` gets a picture, or null for the first, and returns a sentence or null. */
+function ownPicture(take) {
+  const said = el("p", { class: "kl-picture", role: "status" });
+  const error = el("p", { class: "cw-error kl-picture", role: "alert" });
+  const input = el("input", { type: "file", accept: "image/png,image/jpeg,image/webp", hidden: true, "aria-label": "A picture file" });
+  const button = (text, onclick) => el("button", { type: "button", onclick }, text);
+  const file = button("Choose a picture…", () => input.click());
+  const camera = button("Use the camera", open);
+  const back = button("Back to the first picture", () => {
+    turn++;
+    const refused = take(null);
+    tell("", refused ?? "");
+    back.hidden = !refused;
+    if (!refused) file.focus();
+  });
+  back.hidden = true;
+  const video = el("video", { playsinline: true, muted: true, "aria-label": "What the camera sees" });
+  const shoot = button("Take this picture", shot);
+  shoot.className = "cw-primary";
+  const cancel = button("Cancel", () => {
+    close(true);
+    tell("");
+  });
+  const live = el("div", { class: "kl-camera", hidden: true, onkeydown: (event) => event.key === "Escape" && cancel.click() }, video, el("div", {}, shoot, " ", cancel));
+  let stream = null;
+  let turn = 0; // of several choices the last one counts
+
+  const tell = (text, wrong = "") => {
+    said.textContent = text;
+    error.textContent = wrong;
+  };
+  function use(drawable, [height, width], name) {
+    const { transparent, ...pixels } = pixelsOf(drawable, [height, width]);
+    const refused = take(pixels);
+    if (refused) return tell("", refused);
+    back.hidden = false;
+    const scaled = pixels.height === height && pixels.width === width ? "" : `, scaled to ${pixels.height} × ${pixels.width}`;
+    tell(`${name}: ${height} × ${width} pixels${scaled}.${transparent ? " What is transparent was laid on white." : ""}${pixels.channels === 1 ? " It has no colours." : ""}`);
+  }
+
+  async function read(chosen) {
+    const mine = ++turn;
+    const name = `"${chosen.name}"`;
+    if (chosen.size > LARGEST_FILE * 1e6) {
+      return tell("", `${name} has ${Math.round(chosen.size / 1e6)} MB; a picture file may have ${LARGEST_FILE} MB. Save it smaller.`);
+    }
+    tell(`Reading ${name} …`);
+    const size = sizeInHeader(new Uint8Array(await chosen.arrayBuffer()));
+    if (mine !== turn) return;
+    if (!size) return tell("", `${name} is not a PNG, JPEG or WebP picture: choose another file.`);
+    if (size[0] * size[1] > LARGEST_PICTURE * 1e6) {
+      return tell("", `${name} has ${size[0]} × ${size[1]} pixels; at most ${LARGEST_PICTURE} million can be read. Save it smaller.`);
+    }
+    let bitmap;
+    try {
+      bitmap = await createImageBitmap(chosen, { imageOrientation: "from-image" });
+    } catch {
+      return mine === turn && tell("", `${name} cannot be read: the file is damaged or incomplete.`);
+    }
+    if (mine === turn) use(bitmap, [bitmap.height, bitmap.width], name);
+    bitmap.close();
+  }
+  input.addEventListener("change", () => {
+    const [chosen] = input.files;
+    input.value = ""; // so that the same file can be chosen again
+    if (chosen) read(chosen);
+  });
+
+  async function open() {
+    if (!navigator.mediaDevices?.getUserMedia) {
+      return tell("", "This page may not use a camera: a browser gives it only to pages from https or from this computer. Choose a file.");
+    }
+    const mine = ++turn;
+    close(false);
+    tell("Waiting for the camera …");
+    try {
+      const opened = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      if (mine !== turn) return opened.getTracks().forEach((track) => track.stop());
+      stream = video.srcObject = opened;
+      video.muted = true;
+      live.hidden = false;
+      await video.play();
+      tell("");
+      shoot.focus();
+    } catch (problem) {
+      if (mine !== turn) return;
+      close(true);
+      const why = {
+        NotAllowedError: "The camera was refused: allow it in the browser, or choose a file.",
+        NotFoundError: "No camera was found: choose a file.",
+        NotReadableError: "The camera is in use by another program: close that one, or choose a file.",
+      };
+      tell("", why[problem.name] ?? `The camera did not start (${problem.name}): choose a file.`);
+    }
+  }
+  function shot() {
+    if (!video.videoWidth) return;
+    use(video, [video.videoHeight, video.videoWidth], "Your photo");
+    close(true);
+  }
+  function close(back) {
+    if (back) turn++;
+    stream?.getTracks().forEach((track) => track.stop());
+    stream = video.srcObject = null;
+    if (back && live.contains(document.activeElement)) camera.focus();
+    live.hidden = true;
+  }
+  return {
+    node: el("div", { class: "cw-field" }, el("span", { class: "kl-label" }, "Picture"), el("div", { class: "kl-buttons" }, file, camera, back, input)),
+    below: el("div", {}, live, said, error),
+    close: () => close(true),
+  };
+}
+
 // ---- the widget ---------------------------------------------------------------------------------------------------
 
 function render({ model, el: host }) {
@@ -475,7 +896,10 @@ function render({ model, el: host }) {
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const presets = model.get("_presets");
 
-  let picture = null;
+  let picture = null; // what the kernel slides over: `full`, or its grey
+  let full = null;
+  let grey = null;
+  let mine = false; // whether it was chosen here
   let padded = null; // with the settings it was made from
   let result = null;
   let hover = null;
@@ -489,7 +913,7 @@ function render({ model, el: host }) {
   function change(patch, of = null) {
     const now = state();
     const next = { ...now, ...patch };
-    const refused = refusal(next, picture);
+    const refused = refusal(next, full);
     if (refused) return refused;
     if (same(edits(next), edits(now))) return null;
     if (of === null || of !== gesture) done.push(edits(now));
@@ -500,7 +924,7 @@ function render({ model, el: host }) {
   }
 
   function put(next) {
-    const [height, width] = outputSize(next, picture);
+    const [height, width] = outputSize(next, full);
     const probe = [Math.min(next.probe[0], height - 1), Math.min(next.probe[1], width - 1)];
     own = true;
     for (const [name, value] of Object.entries({ ...next, probe })) {
@@ -515,12 +939,11 @@ function render({ model, el: host }) {
     if (!from.length) return;
     const now = state();
     const next = { ...now, ...from.at(-1) };
-    if (refusal(next, picture)) return;
+    if (refusal(next, full)) return;
     from.pop();
     to.push(edits(now));
     gesture = null;
-    grid.clear();
-    fields.forEach((field) => field.restore());
+    forget();
     put(next);
   }
 
@@ -535,15 +958,7 @@ function render({ model, el: host }) {
   const size = choice("Size", sizes, (k) => change({ kernel: resized(state().kernel, Number(k)) }));
   const grid = kernelGrid({ get: () => state().kernel, change: (kernel, of) => change({ kernel }, of), root });
   const sees = el("p", { class: "kl-sees", role: "status" });
-  const divisor = numberField("Divide the sum by", {
-    parse: parseNumber,
-    write: (value) => formatNumber(value, 6),
-    commit: (value) => {
-      if (value === 0) return "0 cannot divide: type another number.";
-      if (Math.abs(value) < SMALLEST_DIVISOR) return "Too small: a divisor is at least 0.000001 in size.";
-      return change({ divisor: value });
-    },
-  });
+  const divisor = divisorField("Divide the sum by", (value) => change({ divisor: value }));
   const normalise = el("input", { type: "checkbox", onchange: () => change({ normalise: normalise.checked }) });
   const note = el("p", { class: "kl-note", role: "status" });
 
@@ -573,9 +988,13 @@ function render({ model, el: host }) {
   const button = (text, onclick, attributes = {}) => el("button", { type: "button", onclick, ...attributes }, text);
   const undo = button("Undo", () => step(done, undone), { title: "Ctrl+Z" });
   const redo = button("Redo", () => step(undone, done), { title: "Ctrl+Shift+Z" });
-  const reset = button("Reset", () => {
+  const forget = () => {
     grid.clear();
     fields.forEach((field) => field.restore());
+    pair.forget();
+  };
+  const reset = button("Reset", () => {
+    forget();
     said.textContent = change(edits(model.get("_start"))) ?? "";
   });
   const copy = button("Copy as torch", copyCode);
@@ -583,7 +1002,10 @@ function render({ model, el: host }) {
   const code = el("textarea", { class: "kl-code", readonly: true, rows: "12", hidden: true, "aria-label": "The same as torch code" });
 
   async function copyCode() {
-    code.value = torchCode(state(), model.get("_image_code"));
+    const inColour = picture.channels === 3;
+    const { channels, height, width } = picture;
+    const chosen = `# image: a float tensor (${channels}, ${height}, ${width}) with values in [0, 1]`;
+    code.value = torchCode(state(), mine ? chosen : model.get("_image_code")[Number(inColour)], inColour);
     try {
       await navigator.clipboard.writeText(code.value);
       code.hidden = true;
@@ -660,6 +1082,27 @@ function render({ model, el: host }) {
   const beforeColumn = el("figure", { class: "kl-before" }, el("figcaption", {}, el("h4", {}, "Image"), beforeSize), before.node);
   const afterColumn = el("figure", { class: "kl-after" }, el("figcaption", {}, el("h4", {}, "Result"), afterSize), after.node,
     legend.node, display.node);
+  const colour = choice("Colours", [["false", "as grey"], ["true", "each channel by itself"]], (value) => change({ colour: value === "true" }));
+  const planes = channelMaps((n) => {
+    own = true;
+    model.set("channel", n);
+    own = false;
+    save();
+    draw();
+  });
+  const pair = secondKernel({ get: state, change, root, presets });
+  const start = model.get("image");
+  const chooser = ownPicture((next) => {
+    const refused = refusal(state(), next ?? start);
+    if (refused) return next ? `This picture has ${next.height} × ${next.width} pixels. ${refused}` : refused;
+    own = true;
+    model.set("image", next ?? { ...start, data: bytesOf(start.data) });
+    own = false;
+    mine = true;
+    takePicture();
+    put(state());
+    return null;
+  });
   const bottom = el("div", { class: "kl-bottom" }, sum.node, matrix.column);
   root.append(
     el("div", { class: "kl-bar" }, preset.node, size.node, el("div", { class: "kl-buttons" }, undo, redo, reset, copy, said)),
@@ -673,45 +1116,53 @@ function render({ model, el: host }) {
         el("div", { class: "kl-divide" }, divisor.node, el("label", { class: "kl-check" }, normalise, "by the sum of the weights")),
         note),
       afterColumn),
+    planes.node,
     el("div", { class: "kl-settings" }, stride.node, padding.node, mode.node, dilation.node),
-    bottom, matrix.row, help, spoken,
+    el("div", { class: "kl-settings" }, chooser.node, colour.node, pair.toggle),
+    chooser.below, pair.node, bottom, matrix.row, help, spoken,
   );
 
   // -- painting
   function how() {
     const { display } = state();
     if (display === "clip") return {};
-    const most = result.most || 1;
+    return howFor(display, result.most);
+  }
+  function howFor(display, largest) {
+    const most = largest || 1;
     return display === "signed" ? { low: -most, high: most, signed: true } : { high: most, absolute: true };
   }
 
   function draw() {
     const now = state();
-    if (refusal(now, picture)) return; // between two changes from Python
+    if (refusal(now, full)) return; // between two changes from Python
     shown = edits(now);
+    picture = now.colour ? full : (grey ??= greyOf(full));
     const key = [now.padding, now.padding_mode];
     const fresh = !padded || padded.of !== picture || !same(padded.key, key);
     if (fresh) padded = { ...pad(picture, ...key), of: picture, key };
     const by = dividesBy(now);
     const weights = now.kernel.map((row) => row.map((weight) => weight / by));
-    result = convolve(padded, weights, now, outputSize(now, picture));
+    result = convolve(padded, weights, now.stride, now.dilation);
     result.most = now.display === "clip" ? 0 : largest(result.data);
     result.weights = weights;
     root.result = result;
-    if (fresh) paint(before.canvas, padded.data, padded.height, padded.width);
+    if (fresh) paintResult(before.canvas, padded);
     const paints = how();
-    paint(after.canvas, result.data, result.height, result.width, paints);
+    paintResult(after.canvas, result, paints);
+    planes.show(result, paints, model.get("channel"));
+    root.pair = pair.show(now, picture, result, weights, (largest) => (now.display === "clip" ? {} : howFor(now.display, largest)));
     drawLegend(paints);
     drawControls(now, by);
     if (fresh || drawn.height !== result.height || drawn.width !== result.width) fit();
-    else after.write(result.data, result.height, result.width, paints);
+    else after.write(result, paints);
     drawProbe();
   }
 
   function drawLegend(paints) {
     const { low = 0, high = 1, signed: both = false } = paints;
     const ramp = Float64Array.from({ length: 256 }, (_, i) => low + ((high - low) * i) / 255);
-    paint(legend.bar, ramp, 1, 256, { low, high, signed: both });
+    paint(legend.bar, ramp, 1, 256, { low, high, signed: both && result.channels === 1 });
     const clip = state().display === "clip";
     legend.low.textContent = `${clip ? "≤ " : ""}${signed(low, 3)}`;
     legend.middle.textContent = both ? "0" : "";
@@ -733,7 +1184,10 @@ function render({ model, el: host }) {
     padding.show(now.padding);
     dilation.show(now.dilation);
     mode.show(now.padding_mode);
+    colour.show(String(now.colour));
+    colour.select.disabled = full.channels === 1;
     display.show(now.display);
+    display.select.options[0].textContent = result.channels === 3 ? "signed: grey is 0" : DISPLAYS.signed;
     undo.disabled = !done.length;
     redo.disabled = !undone.length;
     beforeSize.textContent = `${padded.height} × ${padded.width}${now.padding ? " padded" : ""}`;
@@ -755,9 +1209,9 @@ function render({ model, el: host }) {
     const zoom = most(padded.height, padded.width);
     before.fit(padded.height, padded.width, zoom);
     before.rim(padded.height, padded.width, state().padding);
-    before.write(padded.data, padded.height, padded.width, {});
+    before.write(padded);
     after.fit(result.height, result.width, Math.min(zoom * state().stride, most(result.height, result.width)));
-    after.write(result.data, result.height, result.width, how());
+    after.write(result, how());
     legend.node.style.width = after.node.style.width;
     drawn = { height: result.height, width: result.width };
   }
@@ -767,15 +1221,16 @@ function render({ model, el: host }) {
     const now = state();
     const [row, column] = inside(hover ?? now.probe);
     const places = now.kernel.map((line, a) => line.map((_, b) => [row * now.stride + a * now.dilation, column * now.stride + b * now.dilation]));
-    const patch = places.map((line) => line.map(([r, c]) => padded.data[r * padded.width + c]));
-    const value = result.data[row * result.width + column];
+    const plane = result.channels === 3 ? model.get("channel") : 0;
+    const patch = places.map((line) => line.map(([r, c]) => padded.data[(plane * padded.height + r) * padded.width + c]));
+    const value = result.data[(plane * result.height + row) * result.width + column];
     before.frame(places.flat());
     after.frame([[row, column]]);
     let painted = ".";
     if (now.display === "clip" && value < 0) painted = ", painted as 0.";
     if (now.display === "clip" && value > 1) painted = ", painted as 1.";
     if (now.display === "absolute" && value < 0) painted = ", painted without its sign.";
-    const text = sum.show({ row, column, patch, kernel: now.kernel, divisor: dividesBy(now), value, painted });
+    const text = sum.show({ row, column, channel: result.channels === 3 ? CHANNELS[plane] : "", patch, kernel: now.kernel, divisor: dividesBy(now), value, painted });
     const more = model.get("show_matrix");
     matrix.column.hidden = matrix.row.hidden = !more;
     if (more) {
@@ -788,7 +1243,7 @@ function render({ model, el: host }) {
   // -- what comes from Python, or from another view of the same lab
   const follow = painter(() => {
     const now = state();
-    if (shown && !refusal(now, picture) && !same(edits(now), shown)) {
+    if (shown && !refusal(now, full) && !same(edits(now), shown)) {
       done.push(shown);
       undone.length = 0;
       gesture = null;
@@ -797,16 +1252,18 @@ function render({ model, el: host }) {
   });
   const changed = () => own || follow();
   const takePicture = () => {
-    const { data, height, width } = model.get("image");
-    picture = { data: floats(data), height, width };
+    full = pictureFrom(model.get("image"));
+    grey = null;
     done.length = undone.length = 0;
     shown = null;
   };
   const newPicture = () => {
+    if (own) return;
+    mine = false;
     takePicture();
     follow();
   };
-  const watched = [...EDITS, "probe", "show_matrix"];
+  const watched = [...EDITS, "probe", "show_matrix", "channel"];
   for (const name of watched) model.on(`change:${name}`, changed);
   model.on("change:image", newPicture);
 
@@ -814,11 +1271,14 @@ function render({ model, el: host }) {
   draw();
   const resize = new ResizeObserver(() => {
     fit();
+    planes.fit();
+    pair.fit();
     if (result) drawProbe();
   });
   resize.observe(beforeColumn);
   return () => {
     resize.disconnect();
+    chooser.close();
     clearTimeout(speak);
     for (const name of watched) model.off(`change:${name}`, changed);
     model.off("change:image", newPicture);

@@ -42,7 +42,7 @@ SERIES = (
         "convolution",
     ),
     Notebook(5, "Padding, stride, dilation", "How large is the output, and what happens at the rim?", "padding"),
-    Notebook(6, "Edge kernels", "What can nine numbers see?"),
+    Notebook(6, "Edge kernels", "What can nine numbers see?", "edges"),
     Notebook(
         7,
         "Pooling and the receptive field",

@@ -122,16 +122,19 @@ function source(at, size, padding, mode) {
   return (i + size) % size;
 }
 
-/** The picture with `padding` pixels more on each side. */
-function pad({ data, height, width }, padding, mode) {
-  const size = { height: height + 2 * padding, width: width + 2 * padding };
+/** The picture, its channels one after the other, with `padding` pixels more on each side. */
+function pad({ data, height, width, channels = 1 }, padding, mode) {
+  const size = { height: height + 2 * padding, width: width + 2 * padding, channels };
   if (!padding) return { ...size, data };
-  const padded = new Float32Array(size.height * size.width);
+  const padded = new data.constructor(size.height * size.width * channels);
   const columns = Int32Array.from({ length: size.width }, (_, at) => source(at, width, padding, mode));
-  for (let r = 0, i = 0; r < size.height; r++) {
-    const row = source(r, height, padding, mode);
-    for (let c = 0; c < size.width; c++, i++) {
-      if (row >= 0 && columns[c] >= 0) padded[i] = data[row * width + columns[c]];
+  for (let plane = 0, i = 0; plane < channels; plane++) {
+    for (let r = 0; r < size.height; r++) {
+      const row = source(r, height, padding, mode);
+      const from = (plane * height + row) * width;
+      for (let c = 0; c < size.width; c++, i++) {
+        if (row >= 0 && columns[c] >= 0) padded[i] = data[from + columns[c]];
+      }
     }
   }
   return { ...size, data: padded };

@@ -513,7 +513,7 @@ assert unread_pixels(32, 3, stride=2) == (31,)
 # - Four ways to fill a rim, each one index by hand. Zeros are black: they darken it. The others take their pixels from the picture.
 # - Which pixels are read: all of them, or not. A stride beyond the window's reach leaves gaps, the floor leaves a rest, and equal dilations leave a lattice.
 #
-# **Next:** 6 · Edge kernels (not written yet). Back to the [map of the series](00_start_here.ipynb).
+# **Next:** [6 · Edge kernels](06_edge_kernels.ipynb). Back to the [map of the series](00_start_here.ipynb).
 #
 # **Sources.** V. Dumoulin and F. Visin, *A guide to convolution arithmetic for deep learning*, arXiv:1603.07285.
 # F. Yu and V. Koltun, *Multi-scale context aggregation by dilated convolutions*, arXiv:1511.07122.
