@@ -4,6 +4,8 @@ import itertools
 import math
 import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -743,6 +745,20 @@ def test_a_class_is_an_exercise_too():
         verdict = judge(other)
         assert_told(verdict)
         assert "The check needs your class itself, `check(Scale)`" in verdict.message
+
+
+def test_loading_the_optimizers_is_not_the_answers_time():
+    script = """
+import sys
+from helpers import exercises as ex
+for exercise in ex.EXERCISES.values():
+    if exercise.optimizers:
+        assert exercise.judge(exercise.function).status == "passed", exercise
+        assert "torch._dynamo" in sys.modules
+        print(exercise.name)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ran.stdout.split() == [exercise.name for exercise in EXERCISES if exercise.optimizers] != [], ran.stderr
 
 
 def test_hints_come_one_by_one(capsys):

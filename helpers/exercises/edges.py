@@ -622,6 +622,7 @@ def separate_not_divided(kernel):
 
 @separate.wrong(
     "You divide by the upper left weight, and it may be 0: take a row and a column through a weight that is not."
+    optimizers=True,
 )
 def separate_by_the_corner(kernel):
     return None if separate.function(kernel) is None else (kernel[:, 0] / kernel[0, 0], kernel[0].clone())

@@ -88,6 +88,7 @@ class Exercise:
     cases: Callable[[int], Sequence[tuple[str, tuple, dict]]]
     gradients: bool = False
     use: Callable = _call
+    optimizers: bool = False
     rights: list[Callable] = field(default_factory=list)
     wrongs: list[tuple[str, Callable]] = field(default_factory=list)
     _attempted: bool = False
@@ -174,6 +175,8 @@ class Exercise:
             except BaseException as error:
                 return asdict(Verdict("wrong", f"The check could not use this answer ({_describe(error)})."))
 
+        if self.optimizers:
+            torch.optim.SGD([torch.zeros(1)], lr=0)  # torch's first optimizer takes seconds to load: not the answer's
         ended = sandbox.run(work, LIMIT)
         verdict = Verdict(**ended.result) if ended.result else Verdict("wrong", ended.reason)
         self._attempted |= verdict.status != "not attempted"
@@ -351,6 +354,7 @@ def exercise(
     cases: Callable[[int], Sequence[tuple[str, tuple, dict]]],
     gradients: bool = False,
     use: Callable = _call,
+    optimizers: bool = False,
 ) -> Callable[[Callable], Exercise]:
     """Turn a solution, a function or a class, into an exercise named after its module and itself.
 
@@ -363,10 +367,11 @@ def exercise(
         gradients: whether the gradients for all float tensors are compared too.
         use: how an answer is used on a case, `use(answer, *args, **kwargs)`; by default it is called. It returns what
             is compared: tensors, numbers, words, or a dict of them by name. A class needs one.
+        optimizers: whether answers may use torch.optim; it is then loaded before the clock starts.
     """
 
     def register(function: Callable) -> Exercise:
-        made = Exercise(function, title, contract, hints, cases, gradients, use)
+        made = Exercise(function, title, contract, hints, cases, gradients, use, optimizers)
         EXERCISES[made.name] = made
         return made
 

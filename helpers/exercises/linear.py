@@ -411,6 +411,7 @@ class LayerAlwaysBias(_Layer):
 @Linear.wrong(
     "With `bias=False` you set `self.bias = None` but register nothing: `self.register_parameter('bias', None)` keeps "
     "the place, so that a plain tensor cannot slip into it later."
+    optimizers=True,
 )
 class LayerNoneUnregistered(_Layer):
     def __init__(self, in_features, out_features, bias=True):

@@ -913,6 +913,7 @@ def adam_square_of_mean(p, g, m, s, step, lr, b1, b2, eps):
 
 @adam_step.wrong(
     "The gradient enters with its full weight: a running mean gives it the weight 1 − b, m = b₁m + (1 − b₁)g."
+    optimizers=True,
 )
 @_adam
 def adam_undamped(p, g, m, s, step, lr, b1, b2, eps):
