@@ -622,7 +622,6 @@ def separate_not_divided(kernel):
 
 @separate.wrong(
     "You divide by the upper left weight, and it may be 0: take a row and a column through a weight that is not."
-    optimizers=True,
 )
 def separate_by_the_corner(kernel):
     return None if separate.function(kernel) is None else (kernel[:, 0] / kernel[0, 0], kernel[0].clone())
@@ -688,6 +687,7 @@ def _trained(answer, kernel, x):
     ),
     cases=_learn_cases,
     use=_trained,
+    optimizers=True,
 )
 def learn_kernel(x, edges):
     """Find the 3×3 kernel that turns pictures into given maps, by gradient descent.

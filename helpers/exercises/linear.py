@@ -411,7 +411,6 @@ class LayerAlwaysBias(_Layer):
 @Linear.wrong(
     "With `bias=False` you set `self.bias = None` but register nothing: `self.register_parameter('bias', None)` keeps "
     "the place, so that a plain tensor cannot slip into it later."
-    optimizers=True,
 )
 class LayerNoneUnregistered(_Layer):
     def __init__(self, in_features, out_features, bias=True):
@@ -471,6 +470,7 @@ def _as_pair(answer, x, y, **settings):
     ),
     cases=_line_cases,
     use=_as_pair,
+    optimizers=True,
 )
 def fit_line(x, y, lr=0.005, steps=100):
     """Fit y = w x + b by gradient descent on the mean squared error, from w = b = 0.

@@ -913,7 +913,6 @@ def adam_square_of_mean(p, g, m, s, step, lr, b1, b2, eps):
 
 @adam_step.wrong(
     "The gradient enters with its full weight: a running mean gives it the weight 1 − b, m = b₁m + (1 − b₁)g."
-    optimizers=True,
 )
 @_adam
 def adam_undamped(p, g, m, s, step, lr, b1, b2, eps):
@@ -1040,6 +1039,7 @@ def _train(answer, model, images, labels, orders, batch_size, lr):
     ),
     cases=_train_cases,
     use=_train,
+    optimizers=True,
 )
 def train(model, images, labels, orders, batch_size, lr):
     """Train a model with plain SGD and cross-entropy.
