@@ -8,7 +8,19 @@ import torch
 from traitlets import TraitError
 
 from helpers import widgets
-from helpers.widgets import DataPanel, EquivarianceMeter, KernelLab, Prediction, SeriesMap, SetupCheck, WindowWalker
+from helpers.widgets import (
+    ActivationExplorer,
+    DataPanel,
+    EquivarianceMeter,
+    KernelLab,
+    LayerStack,
+    LineFitter,
+    OptimizerRace,
+    Prediction,
+    SeriesMap,
+    SetupCheck,
+    WindowWalker,
+)
 
 MAKERS = {
     "Prediction": lambda: Prediction("How many?", [("a", "because"), ("b", "because")], 1),
@@ -18,7 +30,14 @@ MAKERS = {
     "SeriesMap": SeriesMap,
     "SetupCheck": SetupCheck,
     "WindowWalker": WindowWalker,
+    "LayerStack": LayerStack,
+    "LineFitter": LineFitter,
+    "ActivationExplorer": ActivationExplorer,
+    "OptimizerRace": OptimizerRace,
 }
+NAME = re.compile(
+    r"^(?:async )?(?:const|let|var|class|function)\*? (\w+)", re.MULTILINE
+)  # at the left edge of a script
 SHEETS = sorted(Path(widgets.__file__).parent.glob("*.css"))
 
 
@@ -55,6 +74,16 @@ def test_the_browser_changes_no_start_of_the_lab() -> None:
     assert "import os" not in lab.torch_code()
     lab.reset()
     assert (lab.stride, lab.padding) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "script", [sheet.with_suffix(".js") for sheet in SHEETS if sheet.stem != "shared"], ids=lambda path: path.stem
+)
+def test_a_script_declares_no_name_twice(script: Path) -> None:
+    joined = (script.parent / "shared.js").read_text(encoding="utf-8") + script.read_text(encoding="utf-8")
+    names = NAME.findall(joined)
+    assert "ARROWS" in names
+    assert sorted(names) == sorted(set(names)), "shared.js stands in front: a name of its own would not load"
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.name)

@@ -244,7 +244,7 @@ def test_the_line_is_turned_by_keys_and_by_hand(page) -> None:
 @pytest.mark.browser
 def test_steps_by_button_and_back(page) -> None:
     draw(page, LineFitter())
-    for name, steps in (("1 more steps", 1), ("10 more steps", 11), ("100 more steps", 111), ("1000 more steps", 1111)):
+    for name, steps in (("1 more step", 1), ("10 more steps", 11), ("100 more steps", 111), ("1000 more steps", 1111)):
         page.get_by_role("button", name=name, exact=True).click()
         assert get(page, "steps") == steps
     assert painted(page)["line"] == pytest.approx(list(LineFitter(steps=1111).line))

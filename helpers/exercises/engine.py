@@ -496,7 +496,7 @@ def _difference(want: _Observation, got: _Observation, case: _Case | None = None
 
 
 def _plain_difference(want: _Plain, got: _Plain, what: str, yours: str) -> str:
-    if got.kind != want.kind:
+    if got.kind != want.kind and {got.kind, want.kind} != {"tuple", "list"}:
         return _kind_difference(want, got, what)
     if isinstance(want.values, dict):
         if list(got.values) != list(want.values):

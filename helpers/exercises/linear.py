@@ -28,6 +28,7 @@ def _linear_cases(seed):
         ((2, 3, 4), 5, 6, False),
         ((1,), 3, 1, True),
         ((4,), 1, 3, True),
+        ((4,), 3, 4, True),  # as many samples as outputs: a bias added down the batch fits too
     ):
         x, weight = make(*leading, features), make(out, features)
         bias = make(out) if with_bias else None
@@ -106,6 +107,18 @@ def linear_without_bias(x, weight, bias=None):
     return x @ weight.T
 
 
+@linear.wrong(
+    "The bias runs down the batch: it has a number for each output, so add it along the last axis, `y + bias`."
+)
+def linear_bias_down(x, weight, bias=None):
+    y = x @ weight.T
+    return (
+        y + bias[:, None]
+        if y.dim() == 2 and len(y) == len(weight) and bias is not None
+        else linear_by_torch(x, weight, bias)
+    )
+
+
 @linear.wrong("You add the bias to the weights before the product: it is added once, to the result of the product.")
 def linear_bias_on_weight(x, weight, bias=None):
     return x @ weight.T if bias is None else x @ (weight.T + bias)
@@ -147,7 +160,7 @@ def _layer_cases(seed):
         ("Linear(40, 300)", (seed, (40, 300), {}, make(6, 40)), {}),
         ("Linear(260, 210), x (2, 3, 260)", (seed, (260, 210), {}, make(2, 3, 260)), {}),
         ("Linear(90, 250, bias=True), x (90,)", (seed, (90, 250), {"bias": True}, make(90)), {}),
-        ("Linear(50, 260, bias=False)", (seed, (50, 260), {"bias": False}, make(4, 50)), {}),
+        ("Linear(50, 260, bias=False), x (1, 50)", (seed, (50, 260), {"bias": False}, make(1, 50)), {}),
     ]
 
 
@@ -160,7 +173,7 @@ def _use_layer(answer, seed, sizes, settings, x):
     registered = dict(layer.named_parameters())
     seen = {name: _told(layer, name) for name in ("weight", "bias")}
     seen["other parameters"] = ", ".join(sorted(registered.keys() - seen.keys())) or "none"
-    looked_at = ("weight at the start", "bias at the start", "output", "gradients")
+    looked_at = ("weight at the start", "bias at the start", "output", "output in eval mode", "gradients")
     shapes = (f"a parameter {sizes[::-1]}", f"a parameter {sizes[1:]}")
     if seen["weight"] != shapes[0] or seen["bias"] not in (shapes[1], "registered as None"):
         return seen | dict.fromkeys(looked_at, "not looked at")
@@ -174,14 +187,15 @@ def _use_layer(answer, seed, sizes, settings, x):
             value.copy_(make(*value.shape))
     before = x.clone()
     seen["output"] = output = layer(x)
+    seen["output in eval mode"] = layer.eval()(x)
     if not torch.equal(x, before):
         raise Refused("Your `forward` changes its input `x`: make a new tensor, without `+=` and the like on `x`.")
     if not isinstance(output, torch.Tensor):
         return seen | {"gradients": "not looked at"}
     if not output.requires_grad:
         raise Refused(
-            "The output carries no gradient to the parameters: use `self.weight` itself, without `.data`, `.detach()` "
-            "or `torch.no_grad()`."
+            "The output carries no gradient to the parameters: use `self.weight` itself, without `.data`, `.detach()`, "
+            "`torch.no_grad()` or `requires_grad=False`."
         )
     leaf = x.clone().requires_grad_()
     loss = layer(leaf).square().sum()
@@ -193,6 +207,8 @@ def _told(layer, name):
     if name in layer._parameters:
         value = layer._parameters[name]
         return "registered as None" if value is None else f"a parameter {tuple(value.shape)}"
+    if name in layer._buffers:
+        return "a buffer, not a parameter"
     value = getattr(layer, name, ...)
     if value is None:
         return "None, but not registered"
@@ -209,6 +225,7 @@ def _start(value, other, bound):
         "largest value near 1/√in_features": bool(p.abs().max() > 0.75 * bound),
         "sign: about half are negative": bool(0.3 < (p < 0).float().mean() < 0.7),
         "spread: even between the ends": bool((p.abs().mean() / p.abs().max() - 0.5).abs() < 0.17),
+        "chance: its numbers differ from each other": len(p.unique()) > 0.9 * p.numel(),
         "chance: two layers differ": other is None or not torch.equal(p, other.detach()),
     }
 
@@ -342,6 +359,23 @@ class LayerOfTensors(nn.Module):
         self.bias = torch.zeros(out_features) if bias else None
 
 
+@Linear.wrong(
+    "A buffer is moved and saved, but no optimizer finds it, so it is never learned: make it an `nn.Parameter`."
+)
+class LayerOfBuffers(nn.Module):
+    def __init__(self, in_features, out_features, bias=True):
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(out_features, in_features))
+        self.register_buffer("bias", torch.zeros(out_features) if bias else None)
+
+
+@Linear.wrong("Your parameters have other names: call them `self.weight` and `self.bias`, as `nn.Linear` does.")
+class LayerOtherNames(nn.Module):
+    def __init__(self, in_features, out_features, bias=True):
+        super().__init__()
+        self.w, self.b = (nn.Parameter(p) for p in nn.Linear(in_features, out_features).parameters())
+
+
 @Linear.wrong("Your bias is a plain tensor: wrap it in `nn.Parameter(...)`, as you did with the weight.")
 class LayerBiasTensor(nn.Module):
     def __init__(self, in_features, out_features, bias=True):
@@ -392,6 +426,14 @@ Linear.wrong("All your initial values are alike: then every output would learn t
 Linear.wrong("Your weight starts well, but the bias starts at 0: fill it like the weight, with the same bound.")(
     LayerZeroBias := _starting(lambda name, p, n_in, n_out: p.zero_() if name == "bias" else None)
 )
+Linear.wrong("Your weight starts well, but the bound of the bias follows out_features: it is 1/√in_features too.")(
+    LayerBiasBoundOfOut := _starting(
+        lambda name, p, n_in, n_out: p.uniform_(-(n_out**-0.5), n_out**-0.5) if name == "bias" else None
+    )
+)
+Linear.wrong("Your weight repeats a few numbers: outputs that start alike learn the same. Draw each number at random.")(
+    LayerRowsAlike := _starting(lambda name, p, n_in, n_out: p.copy_(p[:1].clone()) if name == "weight" else None)
+)
 Linear.wrong(
     "The weight's initial bound is too large: `kaiming_uniform_` gives 1/√in_features with `a=5**0.5`, and √6 times "
     "that without it."
@@ -400,6 +442,25 @@ Linear.wrong(
         lambda name, p, n_in, n_out: nn.init.kaiming_uniform_(p) if name == "weight" else None
     )
 )
+
+
+@Linear.wrong("Each layer that you make starts with the same numbers: set no seed inside the class.")
+class LayerSeeded(_Layer):
+    def __init__(self, in_features, out_features, bias=True):
+        torch.manual_seed(0)
+        super().__init__(in_features, out_features, bias)
+
+
+@Linear.wrong("Your `forward` drops an axis where there is one sample only: leave out `squeeze()`.")
+class LayerSqueezes(_Layer):
+    def forward(self, x):
+        return super().forward(x).squeeze()
+
+
+@Linear.wrong("Your layer computes something else in eval mode: a linear layer does the same in both modes.")
+class LayerOffInEval(_Layer):
+    def forward(self, x):
+        return super().forward(x) if self.training else x @ self.weight.T * 0.5
 
 
 @Linear.wrong("You ignore `bias=False`: then there must be no bias, `self.register_parameter('bias', None)`.")
@@ -441,8 +502,8 @@ def _line_cases(seed):
 
 
 def _as_pair(answer, x, y, **settings):
-    """Return the two numbers of an answer, be they floats or tensors of one number."""
-    result = answer(x, y, **settings)
+    """Return the two numbers of an answer, be they floats or tensors of one number; its x and y are float32."""
+    result = answer(x.float(), y.float(), **settings)
     if not isinstance(result, tuple | list) or len(result) != 2:
         return result
     numbers = []
@@ -605,6 +666,55 @@ def line_exact(x, y, lr=0.005, steps=100):
     return tuple(torch.linalg.lstsq(inputs, y[:, None]).solution[:, 0])
 
 
+@fit_line.wrong("You take one step too few: `range(steps)` counts from 0 and takes exactly `steps` steps.")
+def line_short(x, y, lr=0.005, steps=100):
+    return fit_line.function(x, y, lr, steps - 1)
+
+
+@fit_line.wrong("You ignore `lr`: 0.005 is only its default.")
+def line_fixed_lr(x, y, lr=0.005, steps=100):
+    return fit_line.function(x, y, 0.005, steps)
+
+
+@fit_line.wrong("You ignore `steps`: 100 is only its default.")
+def line_fixed_steps(x, y, lr=0.005, steps=100):
+    return fit_line.function(x, y, lr, 100)
+
+
+@fit_line.wrong(
+    "You change `b` first, and compute the gradient for `w` with the new `b`: compute both gradients before you change "
+    "either."
+)
+def line_bias_first(x, y, lr=0.005, steps=100):
+    w = b = x.new_zeros(())
+    for _ in range(steps):
+        b = b - lr * 2 * (w * x[:, 0] + b - y).mean()
+        w = w - lr * 2 * ((w * x[:, 0] + b - y) * x[:, 0]).mean()
+    return w, b
+
+
+@fit_line.wrong(
+    "A gradient is None there. Either `backward()` was not called before, or `w = w - …` made a new tensor, which has "
+    "no gradient of its own: change `w` itself, `w -= …`, inside `with torch.no_grad():`."
+)
+def line_without_backward(x, y, lr=0.005, steps=100):
+    w, b = (torch.zeros(1, requires_grad=True) for _ in range(2))
+    for _ in range(steps):
+        w = w - lr * w.grad
+        b = b - lr * b.grad
+    return w.item(), b.item()
+
+
+@fit_line.wrong("Take the step inside `with torch.no_grad():`, so that torch does not record it as a part of the loss.")
+def line_recorded(x, y, lr=0.005, steps=100):
+    w, b = (torch.zeros(1, requires_grad=True) for _ in range(2))
+    for _ in range(steps):
+        ((w * x[:, 0] + b - y) ** 2).mean().backward()
+        w -= lr * w.grad
+        b -= lr * b.grad
+    return w.item(), b.item()
+
+
 @fit_line.wrong("Your `b` never moves: it has a gradient of its own, and takes its own steps.")
 def line_through_zero(x, y, lr=0.005, steps=100):
     return _descend(x, y, lr, steps, _mean_gradients, lambda w, b, lr, g_w, g_b: (w - lr * g_w, b))
@@ -625,8 +735,8 @@ def _fold_cases(seed):
 @exercise(
     title="Fold two layers into one",
     contract="`fold(weight1, bias1, weight2, bias2)`: the parameters of two linear layers, the first applied first: "
-    "(hidden, in), (hidden,), (out, hidden), (out,). Return `(weight, bias)`, (out, in) and (out,), of the one layer "
-    "that gives the same outputs for every `x`.  \n"
+    "(hidden, in), (hidden,), (out, hidden), (out,). Return `(weight, bias)`, (out, in) and (out,), of the same dtype, "
+    "of the one layer that gives the same outputs for every `x`.  \n"
     "Example: Linear(10, 5) and Linear(5, 2) fold into one Linear(10, 2).",
     hints=(
         "Write the second layer's output with the first layer's put in: W₂(W₁x + b₁) + b₂. Multiply out.",
@@ -639,7 +749,7 @@ def fold(weight1, bias1, weight2, bias2):
     """Fold two linear layers into one.
 
     weight1: (hidden, in); bias1: (hidden,); weight2: (out, hidden); bias2: (out,).
-    Returns (weight, bias): (out, in) and (out,).
+    Returns (weight, bias): (out, in) and (out,), of the same dtype.
     """
     return weight2 @ weight1, weight2 @ bias1 + bias2
 
@@ -807,6 +917,12 @@ def leaky_by_maximum(x, negative_slope=0.01):
     return torch.maximum(x, negative_slope * x), leaky_relu.function(x, negative_slope)[1]
 
 
+@leaky_relu.wrong("Your slope is divided by how many numbers there are: call `backward()` on the sum, not on the mean.")
+def leaky_slope_of_mean(x, negative_slope=0.01):
+    value, slope = leaky_relu.function(x, negative_slope)
+    return value, slope / x.numel()
+
+
 @leaky_relu.wrong("You return `(slope, value)`: the exercise asks for `(value, slope)`.")
 def leaky_other_order(x, negative_slope=0.01):
     return leaky_relu.function(x, negative_slope)[::-1]
@@ -897,6 +1013,18 @@ def sigmoid_twice(x):
 @sigmoid.wrong("Your slope is `x * (1 - x)`: put the value in, not `x`.")
 def sigmoid_slope_of_x(x):
     return torch.sigmoid(x), x * (1 - x)
+
+
+@sigmoid.wrong("Your slope is negative: the sigmoid always goes up, so it is `value * (1 - value)`.")
+def sigmoid_slope_down(x):
+    value = torch.sigmoid(x)
+    return value, value * (value - 1)
+
+
+@sigmoid.wrong("This is tanh, which goes from −1 to 1: the sigmoid goes from 0 to 1.")
+def sigmoid_as_tanh(x):
+    value = torch.tanh(x)
+    return value, 1 - value**2
 
 
 @sigmoid.wrong("You return `(slope, value)`: the exercise asks for `(value, slope)`.")
@@ -997,6 +1125,18 @@ def stack_of_inputs(x, n):
     for _ in range(n):
         slope, x = slope * (1 - x**2), torch.tanh(x)
     return slope
+
+
+@stack_slope.wrong(
+    "With n = 0 you return the number 1: start with `torch.ones_like(x)`, which has the shape and dtype of `x`."
+)
+def stack_from_one(x, n):
+    return stack_slope.function(x, n) if n else 1
+
+
+@stack_slope.wrong("There is one tanh too few: `range(n)` counts from 0 and gives exactly n of them.")
+def stack_short(x, n):
+    return stack_slope.function(x, n - 1)
 
 
 @stack_slope.wrong("There is one tanh too many: with n = 1 only the slope of one is asked.")

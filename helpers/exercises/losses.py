@@ -280,11 +280,26 @@ def cross_entropy_one_hot_multiplied(logits, labels):
 
 
 @cross_entropy.wrong(
-    "`F.one_hot(labels)` counts the classes from the labels: where the last class is not among them, a column is "
-    "missing. Say how many there are: `F.one_hot(labels, logits.shape[1])`."
+    "Left alone, `F.one_hot(labels)` counts the classes from the labels: where the last class is not among them, a "
+    "column is missing. Say how many there are: `F.one_hot(labels, logits.shape[1])`."
 )
 def cross_entropy_one_hot_too_narrow(logits, labels):
     return -(F.one_hot(labels) * F.log_softmax(logits, 1)).sum(1).mean()
+
+
+@cross_entropy.wrong(
+    "Left alone, `F.one_hot(labels)` counts the classes from the labels, and here the last ones are not among them: "
+    "say how many there are, `F.one_hot(labels, logits.shape[1])`, or give the indices as they are."
+)
+def cross_entropy_of_narrow_rows(logits, labels):
+    return F.cross_entropy(logits, F.one_hot(labels).to(logits.dtype))
+
+
+@cross_entropy.wrong(
+    "You average the probabilities, then take the logarithm: take −log p of each example, then the mean."
+)
+def cross_entropy_log_of_mean(logits, labels):
+    return -logits.softmax(1)[torch.arange(len(labels)), labels].mean().log()
 
 
 @cross_entropy.wrong("You look for the largest entry of each label: the labels are already indices, (N,).")
@@ -436,6 +451,13 @@ def bce_cut_off(logits, labels):
     return F.binary_cross_entropy(logits.sigmoid(), labels.to(logits.dtype))
 
 
+@bce_with_logits.wrong(
+    "The absolute value is missing: the last term is log(1 + exp(−|z|)), `torch.log1p(torch.exp(-logits.abs()))`."
+)
+def bce_without_abs(logits, labels):
+    return (logits.clamp(min=0) - logits * labels + torch.log1p(torch.exp(-logits))).mean()
+
+
 @bce_with_logits.wrong("This is the sum over the examples: the loss is their mean.")
 def bce_sum(logits, labels):
     return bce_by_torch(logits, labels) * len(logits)
@@ -484,13 +506,17 @@ def _after(result, parameters, names):
             raise Refused(f"Return the {name} as a list of tensors, one for each parameter.")
         if len(values) != len(parameters):
             raise Refused(
-                f"Return a list of {len(parameters)} {name}, one for each parameter: yours has {len(values)}."
+                f"Return the {name} as a list of {len(parameters)}, one for each parameter: yours has {len(values)}."
             )
     return {
         f"{name}[{i}]": value.detach().clone()
         for name, values in zip(names, result, strict=True)
         for i, value in enumerate(values)
     }
+
+
+def _count(parameters):
+    return f"{len(parameters)} parameter{'s' * (len(parameters) > 1)}"
 
 
 def _copies(values):
@@ -516,14 +542,14 @@ def _momentum_cases(seed):
         (
             ([(2, 3), (2, 3)], 0.1, 0.9, False, torch.float32),
             ([(3, 2), (4,), ()], 0.3, 0.5, True, torch.float32),
-            ([(4, 3), (3,)], 0.05, 0.8, True, torch.float64),
+            ([(3, 2), (4,), ()], 0.05, 0.8, True, torch.float64),  # shapes as before: a velocity kept from there shows
             ([(5,)], 0.2, 0.0, True, torch.float32),
         )
     ):
         parameters, velocities, *gradients = _lists(10 * seed + number, shapes, 5, dtype)
         if not moving:
             velocities = [torch.zeros_like(v) for v in velocities]
-        label = f"{len(shapes)} parameters, {'some' if moving else 'zero'} velocity, lr {lr}, momentum {momentum}"
+        label = f"{_count(shapes)}, {'some' if moving else 'zero'} velocity, lr {lr}, momentum {momentum}"
         cases.append((label, (parameters, gradients, velocities, lr, momentum), {}))
     return cases
 
@@ -685,6 +711,19 @@ def momentum_not_returned(p, g, v, lr, momentum):
     return p - lr * (momentum * v + g), v
 
 
+@momentum_step.wrong(
+    "Your lists come back as they were given: in a loop, `p = …` only gives the name a new value. Collect the new "
+    "tensors in new lists, or change the given ones in place."
+)
+def momentum_unchanged(parameters, gradients, velocities, lr, momentum):
+    return parameters, velocities
+
+
+@momentum_step.wrong("You return a pair for each parameter: return two lists, all parameters and then all velocities.")
+def momentum_pairs(parameters, gradients, velocities, lr, momentum):
+    return list(zip(*momentum_step.function(parameters, gradients, velocities, lr, momentum), strict=True))
+
+
 @momentum_step.wrong("You return the velocities first: the parameters come first, then the velocities.")
 def momentum_other_order(parameters, gradients, velocities, lr, momentum):
     return momentum_step.function(parameters, gradients, velocities, lr, momentum)[::-1]
@@ -721,7 +760,7 @@ def _adam_cases(seed):
         (
             ([(2, 3), (2, 3)], 1, {"lr": 0.5, "betas": (0.8, 0.9), "eps": 0.05}, torch.float32),
             ([(3, 2), (4,), ()], 1, {"lr": 0.3, "betas": (0.9, 0.999), "eps": 1e-8}, torch.float32),
-            ([(4, 3), (3,)], 5, {"lr": 0.2, "betas": (0.6, 0.95), "eps": 0.01}, torch.float64),
+            ([(3, 2), (4,), ()], 5, {"lr": 0.2, "betas": (0.6, 0.95), "eps": 0.01}, torch.float64),
             ([(3, 4), (2,)], 1, {}, torch.float64),
         )
     ):
@@ -729,7 +768,7 @@ def _adam_cases(seed):
         if step == 1:
             means, squares = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
         squares = [v.square() for v in squares]
-        label = f"{len(shapes)} parameters from step {step}, " + (
+        label = f"{_count(shapes)} from step {step}, " + (
             ", ".join(f"{name} {value}" for name, value in settings.items()) or "all settings left out"
         )
         cases.append((label, (parameters, gradients, means, squares, step), settings))
@@ -857,7 +896,10 @@ def adam_eps_early(p, g, m, s, step, lr, b1, b2, eps):
     return p - lr * (m / (1 - b1**step)) / ((s.sqrt() + eps) / (1 - b2**step) ** 0.5), m, s
 
 
-@adam_step.wrong("The eps is missing: add it to the root, or a gradient of 0 gives 0 / 0.")
+@adam_step.wrong(
+    "The `eps` that you are given has no effect: add it to the root, and no fixed number. Without it, a gradient of 0 "
+    "gives 0 / 0."
+)
 @_adam
 def adam_without_eps(p, g, m, s, step, lr, b1, b2, eps):
     m, s = _renewed(g, m, s, b1, b2)
@@ -950,6 +992,20 @@ def adam_shared(parameters, gradients, means, squares, step, lr=0.001, betas=(0.
     return tuple([row[i] for row in rows] for i in range(3))
 
 
+@adam_step.wrong(
+    "Your lists come back as they were given: in a loop, `p = …` only gives the name a new value. Collect the new "
+    "tensors in new lists, or change the given ones in place."
+)
+def adam_unchanged(parameters, gradients, means, squares, step, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
+    return parameters, means, squares
+
+
+@adam_step.wrong("You return the squares before the means: return parameters, means and squares, in this order.")
+def adam_other_order(parameters, gradients, means, squares, step, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
+    moved, *rest = adam_step.function(parameters, gradients, means, squares, step, lr, betas, eps)
+    return moved, *rest[::-1]
+
+
 @adam_step.wrong("You ignore the settings that you are given: use `lr`, `betas` and `eps`, not their usual values.")
 def adam_settings_ignored(parameters, gradients, means, squares, step, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
     return adam_step.function(parameters, gradients, means, squares, step)
@@ -1011,7 +1067,7 @@ def _train(answer, model, images, labels, orders, batch_size, lr):
         raise Refused("Return the losses as a list of numbers, one for each step: `losses.append(loss.item())`.")
     if not all(value.dtype == images.dtype for value in model.parameters()):
         raise Refused("Your code changes the dtype of the model: leave it as it is.")
-    seen = {f"loss of step {number}": float(loss) for number, loss in enumerate(losses, start=1)}
+    seen = {"losses": torch.tensor([float(loss) for loss in losses])}
     kept = {name: value.detach() for name, value in model.state_dict().items() if value.is_floating_point()}
     return seen | {f"model.{name}": value for name, value in kept.items()}
 
@@ -1257,6 +1313,28 @@ def train_last_batch_dropped(orders, batch_size):
 @_with_orders
 def train_one_epoch(orders, batch_size):
     return orders[:1]
+
+
+@train.wrong("You step once for each epoch: step for each batch.")
+def train_one_step_per_epoch(model, images, labels, orders, batch_size, lr):
+    model.train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    losses = []
+    for order in orders:
+        optimizer.zero_grad()
+        for batch in order.split(batch_size):
+            loss = F.cross_entropy(model(images[batch]), labels[batch])
+            loss.backward()
+            losses.append(loss.item())
+        optimizer.step()
+    return losses
+
+
+@train.wrong("The loss that you note is computed again after the step: note the one whose gradient made the step.")
+@_loop
+def train_loss_after_step(model, optimizer, x, y):
+    _after_step(model, optimizer, F.cross_entropy(model(x), y))
+    return F.cross_entropy(model(x), y)
 
 
 @train.wrong("You take all images in one step: take `batch_size` at a time.")

@@ -122,7 +122,7 @@ function render({ model, el: host }) {
   const rows = el("tbody");
   const table = el("table", { class: "cw-stack" },
     el("caption", {}, "The gradient comes back through the stack"),
-    el("thead", {}, el("tr", {}, ...["", "input", "value", "slope", "left of 1"].map((text) => el("th", { scope: "col" }, text)), el("td"))),
+    el("thead", {}, el("tr", {}, ...["", "input", "value", "slope", "left of 1"].map((text) => el("th", { scope: "col" }, text)), el("td", {}, "its logarithm"))),
     rows);
   const here = el("p", { class: "cw-here" });
   const reading = el("p", { class: "cw-reading", role: "status" });

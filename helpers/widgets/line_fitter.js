@@ -104,12 +104,14 @@ function render({ model, el: host }) {
   const slope = number("Slope", (value) => place([value, line()[1]]));
   const intercept = number("Intercept", (value) => place([line()[0], value]));
   const rate = number("Learning rate", (value) =>
-    value > 0 ? put({ lr: value }) : `A learning rate must be above 0, and ${formatNumber(value)} is not.`, LARGEST_LR);
+    value > 0 && value <= LARGEST_LR ? put({ lr: value })
+      : `A learning rate must be above 0 and at most ${LARGEST_LR}: ${formatNumber(value)} is not.`, Infinity);
   const steps = number("Steps", (value) =>
-    Number.isInteger(value) && value >= 0 ? setSteps(value) : `Steps are counted: 0, 1, 2, … up to ${MOST_STEPS}.`, MOST_STEPS);
+    Number.isInteger(value) && value >= 0 && value <= MOST_STEPS ? setSteps(value)
+      : `Steps are counted: 0, 1, 2, … up to ${MOST_STEPS.toLocaleString("en")}.`, Infinity);
   const button = (text, onclick) => el("button", { type: "button", onclick }, text);
   const further = [1, 10, 100, 1000].map((n) =>
-    el("button", { type: "button", "aria-label": `${n} more steps`, onclick: () => setSteps(get("steps") + n) }, `+${n}`));
+    el("button", { type: "button", "aria-label": `${n} more step${n > 1 ? "s" : ""}`, onclick: () => setSteps(get("steps") + n) }, `+${n}`));
   const back = button("Back to the start", () => setSteps(0));
   const centre = el("input", { type: "checkbox", onchange: () => put({ centred: centre.checked }) });
   root.append(

@@ -4,7 +4,6 @@ const PER_SECOND = 10; // steps that are played in a second
 const LOWEST = -10; // the loss plot goes down to ten to the power of this
 const SILENT = 4000; // milliseconds without an answer
 const SETTINGS = ["surface", "lr", "momentum", "start"];
-const ARROWS = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 const COLOURS = [
   "#0b3d91", "#c1121f", "#2a7f3e", "#8a4fbf", "#b35900", "#007c89",
   "#5b5b00", "#d6006c", "#4a4a4a", "#6b3e26", "#0077cc", "#000000",
@@ -117,7 +116,7 @@ function dial(label, [low, high], { toSlider, fromSlider, commit }) {
   };
   const take = () => {
     if (field.value === formatNumber(shown)) return restore();
-    const { value, error: wrong } = parseNumber(field.value);
+    const { value, error: wrong } = parseNumber(field.value, Infinity);
     if (wrong) return complain(wrong);
     if (value < low || value > high) {
       return complain(`${formatNumber(value)} does not go: ${label} lies between ${formatNumber(low)} and ${formatNumber(high)}.`);
@@ -407,7 +406,8 @@ function render({ model, el: host }) {
     if (!by && event.key !== "Escape") return;
     event.preventDefault();
     drag = null;
-    change("start", by ? clamp(get("start").map((n, i) => n + by[i] / 10)) : [...map.start]);
+    const [x, y] = get("start");
+    change("start", by ? clamp([x + by[1] / 10, y - by[0] / 10]) : [...map.start]);
   });
 
   let told = "";

@@ -104,7 +104,7 @@ class OwnLinear(nn.Module):
 
 
 # %% [markdown]
-# **The third way** is `nn.Linear`. The three agree, and even start from the same random numbers.
+# **The third way** is `nn.Linear`. All three agree. The two modules even start from the same random numbers.
 
 # %%
 torch.manual_seed(seed)
@@ -128,7 +128,7 @@ for n_in in (4, 100, 2500):
 
 # %% [markdown]
 # And why `nn.Parameter`? A plain tensor works in `forward`, too. But nobody finds it: it is not trained, not moved to the
-# GPU, not saved.
+# GPU, not saved. `state_dict()` lists what is saved, and it is not there:
 
 # %%
 own.scale = torch.ones(2)  # a plain tensor
@@ -141,6 +141,11 @@ print("learned:", {name: tuple(p.shape) for name, p in own.named_parameters()})
 #
 # The simplest layer has one input and one output: $y = wx + b$, a line. Let us make points around $y = 10x + 5$ with
 # normal noise, for $x$ from 0 to 100 in steps of 0.01, and find the line again.
+#
+# A line is as good as its **loss** is low: here the mean of the squared distances from the points, up or down. Training takes
+# many small steps. A step looks at one **batch** of points, here 100, computes the gradient of their loss, and lets the **optimizer** move
+# the weights against it. We take `Adam` and its **learning rate** `lr=0.1`, which says how long a step is; section 3 takes steps by
+# hand. One pass over all points is an **epoch**.
 #
 # One fit may be luck. So we make **five** sets of noise, and fit all five at once: `nn.Linear(1, 5)` is five lines
 # side by side that do not know each other.
@@ -279,7 +284,7 @@ print(f"gradient descent: w = {w:.2f}, b = {b:.2f}    exact: w = {exact[0]:.2f},
 
 # %% [markdown]
 # It arrives, but look how. After ten steps more than nine tenths of the loss are gone. The rest takes thousands of steps.
-# The line fitter shows why. Press *+1* a few times, then *+1000*. The walk drops into a long, narrow valley, and creeps along its floor.
+# The line fitter shows why. Press *Back to the start*, then *+1* a few times, then *+1000*. The walk drops into a long, narrow valley, and creeps along its floor.
 
 # %%
 fitter = LineFitter(steps=100)
@@ -326,7 +331,7 @@ assert steps_to_arrive(centred=True, lr=0.15) < 30
 
 # %% [markdown]
 # Same loss, same optimizer, same learning rate: centring alone saves more than five sixths of the steps. And the rounder valley
-# allows a larger learning rate: 0.15 needs less than 30 steps. That is one reason why inputs are normalised, and why notebook 9 is about normalization.
+# allows a larger learning rate: 0.15 needs fewer than 30 steps. That is one reason why inputs are normalised, and why notebook 9 is about normalization.
 
 # %% [markdown]
 # ### The silent broadcast
@@ -530,8 +535,8 @@ plots.show(
 )
 
 # %% [markdown]
-# - **sigmoid** goes from 0 to 1. Its slope is 0.25 at most, and at an input of 10 only 0.000045. It **saturates**: a unit far
-#   out on the flat part hardly learns.
+# - **sigmoid** goes from 0 to 1. Its slope is 0.25 at most, and at an input of 10 only 0.000045. It **saturates**: a **unit**, one
+#   output of a layer with its activation, hardly learns when it stands far out on the flat part.
 # - **tanh** goes from −1 to 1, with slope 1 at 0. It saturates too, but it is **zero-centred**: as often negative as positive.
 # - **ReLU** is 0 below 0, and leaves the rest as it is. Slope 1 or 0.
 # - **Leaky ReLU** has the slope 0.01 below 0, **PReLU** a slope that is learned (it starts at 0.25), and **RReLU** a random one in
