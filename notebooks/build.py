@@ -28,6 +28,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
+REAL = {"03": {"epochs": 100}}  # what a notebook takes on real data beside the data itself
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -89,12 +90,13 @@ def solved(notebook: NotebookNode) -> NotebookNode:
     return copy
 
 
-def execute(notebook: NotebookNode, name: str, **parameters: object) -> NotebookNode:
+def execute(notebook: NotebookNode, name: str, *, seconds: int = 600, **parameters: object) -> NotebookNode:
     """Run a notebook by papermill, in the notebooks' folder, and return it with its outputs.
 
     Args:
         notebook: what `read` or `solved` gave.
         name: what to call it in messages.
+        seconds: how long one cell may take.
         **parameters: values for its `parameters` cell.
     Raises:
         ValueError: a parameter that the notebook does not have.
@@ -107,7 +109,7 @@ def execute(notebook: NotebookNode, name: str, **parameters: object) -> Notebook
         if unknown := parameters.keys() - known.keys():
             raise ValueError(f"{name} has no parameter {', '.join(sorted(unknown))}; it has {', '.join(known)}.")
         return papermill.execute_notebook(
-            before, after, parameters, cwd=HERE, kernel_name="python3", progress_bar=False, execution_timeout=600
+            before, after, parameters, cwd=HERE, kernel_name="python3", progress_bar=False, execution_timeout=seconds
         )
 
 
@@ -162,7 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
         start = time.perf_counter()
         if real:
             given = {"data": "real", "data_root": str(args.data.resolve()), "device": args.device}
-            execute(read(source), source.stem, **given)
+            execute(read(source), source.stem, seconds=7200, **given, **REAL.get(source.stem[:2], {}))
         else:
             build(source)
         print(f"{source.stem}: {time.perf_counter() - start:.0f} s")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from test_picture_shifter import made
 from widget_page import draw
 
 from helpers import widgets
@@ -360,6 +361,7 @@ MAKERS: dict[str, Callable] = {
     "data": DataPanel,
     "map": SeriesMap,
     "kernel lab": KernelLab,
+    "shifter": made,
     "race": OptimizerRace,
     "layer stack": LayerStack,
     "window walker": lambda: WindowWalker(padding=1, padding_mode="reflect", stride=4, pixel=(0, 1)),

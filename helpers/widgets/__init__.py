@@ -11,6 +11,7 @@ _MODULES = {
     "LineFitter": "line_fitter",
     "SetupCheck": "setup_check",
     "DataPanel": "data_panel",
+    "PictureShifter": "picture_shifter",
     "SeriesMap": "series_map",
     "WindowWalker": "window_walker",
     "LayerStack": "layer_stack",

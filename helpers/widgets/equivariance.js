@@ -1,5 +1,3 @@
-const LARGEST_SHIFT = 8;
-
 /** The picture moved around: what leaves on one side comes in on the other. */
 function roll({ data, height, width }, down, right) {
   const out = new Float64Array(height * width);
@@ -95,13 +93,6 @@ function caseOf(operation, [down, right], { largest, inside }) {
   return inside > 0 ? "inside" : "rim";
 }
 
-function inWords([down, right]) {
-  const parts = [];
-  if (down) parts.push(`${Math.abs(down)} ${down > 0 ? "down" : "up"}`);
-  if (right) parts.push(`${Math.abs(right)} ${right > 0 ? "right" : "left"}`);
-  return parts.join(", ") || "not at all";
-}
-
 function render({ model, el: host }) {
   const root = mount(host, model, "Equivariance meter");
   root.classList.add("cw-equivariance");
@@ -123,9 +114,8 @@ function render({ model, el: host }) {
   };
 
   const save = saver(model);
-  const clamp = (n) => Math.max(-LARGEST_SHIFT, Math.min(LARGEST_SHIFT, n));
   function setShift(down, right) {
-    const next = [clamp(down), clamp(right)];
+    const next = [down, right];
     if (next.every((n, axis) => n === get("shift")[axis])) return;
     model.set("shift", next);
     save();
@@ -194,25 +184,7 @@ function render({ model, el: host }) {
   const handle = shifted.canvas;
   handle.setAttribute("role", "application");
   handle.tabIndex = 0;
-  let drag = null;
-  handle.addEventListener("pointerdown", (event) => {
-    drag = { x: event.clientX, y: event.clientY, from: get("shift"), pixel: handle.clientWidth / handle.width };
-    handle.setPointerCapture(event.pointerId);
-  });
-  handle.addEventListener("pointermove", (event) => {
-    if (!drag) return;
-    setShift(drag.from[0] + Math.round((event.clientY - drag.y) / drag.pixel),
-      drag.from[1] + Math.round((event.clientX - drag.x) / drag.pixel));
-  });
-  for (const end of ["pointerup", "pointercancel"]) handle.addEventListener(end, () => (drag = null));
-  handle.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (!step && event.key !== "Escape") return;
-    event.preventDefault();
-    const [down, right] = get("shift");
-    if (step) setShift(down + step[0], right + step[1]);
-    else setShift(0, 0);
-  });
+  shiftByHand(handle, () => get("shift"), setShift);
 
   function draw() {
     const name = get("operation");
@@ -229,11 +201,11 @@ function render({ model, el: host }) {
       target.canvas.setAttribute("aria-label", text);
     };
     show(original, x, grey, "The picture");
-    show(shifted, result.shifted, grey, `Shifted: ${inWords(shift)}`);
-    handle.setAttribute("aria-label", `The picture, shifted: ${inWords(shift)}. Arrow keys move it, Escape puts it back.`);
+    show(shifted, result.shifted, grey, `Shifted: ${shiftInWords(shift)}`);
+    handle.setAttribute("aria-label", `The picture, shifted: ${shiftInWords(shift)}. Arrow keys move it, Escape puts it back.`);
     show(shiftFirst, result.shiftFirst, outputs, "Output");
     show(applied, result.applied, outputs, "Output");
-    show(operationFirst, result.operationFirst, outputs, `Shifted: ${inWords(result.moved)}`);
+    show(operationFirst, result.operationFirst, outputs, `Shifted: ${shiftInWords(result.moved)}`);
     const most = result.largest || 1;
     show(difference, { data: result.difference, height: result.height, width: result.width },
       { low: -most, high: most, signed: true }, "Difference");

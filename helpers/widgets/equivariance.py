@@ -171,17 +171,7 @@ class EquivarianceMeter(Widget):
 
     @t.validate("shift")
     def _check_shift(self, proposal: t.Bunch) -> tuple[int, int]:
-        value = proposal.value
-        if (
-            not isinstance(value, Sequence)
-            or len(value) != 2
-            or not all(isinstance(n, Integral) and not isinstance(n, bool) and abs(n) <= LARGEST_SHIFT for n in value)
-        ):
-            raise t.TraitError(
-                f"shift is {short(value)}; it must be two whole numbers (down, right), each from "
-                f"-{LARGEST_SHIFT} to {LARGEST_SHIFT}."
-            )
-        return (int(value[0]), int(value[1]))
+        return whole_shift(proposal.value)
 
     @property
     def image(self) -> Tensor:
@@ -272,6 +262,20 @@ class EquivarianceMeter(Widget):
             f"difference. {self.reading}"
         )
         return plots.to_png(axes[0].figure), alt
+
+
+def whole_shift(value: object) -> tuple[int, int]:
+    """Return a shift (down, right) as two whole numbers, each within `LARGEST_SHIFT`, or raise a TraitError."""
+    if (
+        not isinstance(value, Sequence)
+        or len(value) != 2
+        or not all(isinstance(n, Integral) and not isinstance(n, bool) and abs(n) <= LARGEST_SHIFT for n in value)
+    ):
+        raise t.TraitError(
+            f"shift is {short(value)}; it must be two whole numbers (down, right), each from "
+            f"-{LARGEST_SHIFT} to {LARGEST_SHIFT}."
+        )
+    return (int(value[0]), int(value[1]))
 
 
 def drawing() -> Tensor:

@@ -34,6 +34,7 @@ SERIES = (
         3,
         "The limits of fully-connected networks",
         "A fully-connected net can learn birds and airplanes; why is it the wrong tool?",
+        "limits",
     ),
     Notebook(
         4,

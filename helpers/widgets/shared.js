@@ -289,3 +289,41 @@ function floats(bytes) {
   if (bytes instanceof ArrayBuffer) return new Float32Array(bytes);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
+
+const LARGEST_SHIFT = 8; // pixels, each way; Python's whole_shift says the same
+
+/** A shift [down, right] in words: "2 up, 1 right". */
+function shiftInWords([down, right]) {
+  const parts = [];
+  if (down) parts.push(`${Math.abs(down)} ${down > 0 ? "down" : "up"}`);
+  if (right) parts.push(`${Math.abs(right)} ${right > 0 ? "right" : "left"}`);
+  return parts.join(", ") || "not at all";
+}
+
+/**
+ * Let `canvas`, one canvas pixel for each pixel of its picture, be dragged pixel by pixel, or moved with the arrow keys;
+ * Escape puts it back. `get()` gives the shift [down, right]; `set(down, right)` is called with a new one, within limits.
+ */
+function shiftByHand(canvas, get, set) {
+  const clamp = (n) => Math.max(-LARGEST_SHIFT, Math.min(LARGEST_SHIFT, n));
+  const put = (down, right) => set(clamp(down), clamp(right));
+  let drag = null;
+  canvas.addEventListener("pointerdown", (event) => {
+    drag = { x: event.clientX, y: event.clientY, from: get(), pixel: canvas.clientWidth / canvas.width };
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!drag) return;
+    put(drag.from[0] + Math.round((event.clientY - drag.y) / drag.pixel),
+      drag.from[1] + Math.round((event.clientX - drag.x) / drag.pixel));
+  });
+  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (drag = null));
+  canvas.addEventListener("keydown", (event) => {
+    const step = ARROWS[event.key];
+    if (!step && event.key !== "Escape") return;
+    event.preventDefault();
+    const [down, right] = get();
+    if (step) put(down + step[0], right + step[1]);
+    else put(0, 0);
+  });
+}

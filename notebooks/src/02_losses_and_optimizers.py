@@ -716,7 +716,7 @@ assert as_logits < 1e-6 and round(as_probabilities.item(), 2) == 0.55
 # - `backward()` adds gradients, `step()` moves weights, `zero_grad()` clears. In a sound loop each has its place.
 # - SGD, momentum and Adam, step by step, equal to torch's; and what the same lr means to each of twelve.
 #
-# **Next:** 3 · The limits of fully-connected networks (not written yet). Back to the [map of the series](00_start_here.ipynb).
+# **Next:** [3 · The limits of fully-connected networks](03_limits_of_fully_connected_networks.ipynb). Back to the [map of the series](00_start_here.ipynb).
 #
 # **Sources.** PyTorch's documentation of `torch.nn.CrossEntropyLoss`, `torch.nn.BCEWithLogitsLoss` and `torch.optim`.
 # D. P. Kingma and J. Ba, *Adam: a method for stochastic optimization*, arXiv:1412.6980. I. Loshchilov and F. Hutter, *Decoupled
