@@ -5,44 +5,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from makers import MAKERS
 from traitlets import TraitError
 
 from helpers import widgets
-from helpers.widgets import (
-    ActivationExplorer,
-    DataPanel,
-    EquivarianceMeter,
-    KernelLab,
-    LayerStack,
-    LineFitter,
-    OptimizerRace,
-    Prediction,
-    SeriesMap,
-    SetupCheck,
-    WindowWalker,
-)
+from helpers.widgets import KernelLab, Prediction, SeriesMap
 
-MAKERS = {
-    "Prediction": lambda: Prediction("How many?", [("a", "because"), ("b", "because")], 1),
-    "EquivarianceMeter": EquivarianceMeter,
-    "KernelLab": KernelLab,
-    "DataPanel": DataPanel,
-    "SeriesMap": SeriesMap,
-    "SetupCheck": SetupCheck,
-    "WindowWalker": WindowWalker,
-    "LayerStack": LayerStack,
-    "LineFitter": LineFitter,
-    "ActivationExplorer": ActivationExplorer,
-    "OptimizerRace": OptimizerRace,
-}
-NAME = re.compile(
-    r"^(?:async )?(?:const|let|var|class|function)\*? (\w+)", re.MULTILINE
-)  # at the left edge of a script
+# What a script declares at its left edge.
+NAME = re.compile(r"^(?:async )?(?:const|let|var|class|function)\*? (\w+)", re.MULTILINE)
 SHEETS = sorted(Path(widgets.__file__).parent.glob("*.css"))
 
 
 def test_every_widget_is_tried_here() -> None:
-    assert set(MAKERS) == set(widgets.__all__)
+    assert {type(make()).__name__ for make in MAKERS.values()} == set(widgets.__all__)
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -59,7 +34,7 @@ def test_the_browser_sets_nothing_private_and_nothing_that_is_fixed(name: str) -
 
 
 def test_the_browser_changes_no_question() -> None:
-    prediction = MAKERS["Prediction"]()
+    prediction = Prediction("How many?", [("a", "because"), ("b", "because")], 1)
     prediction.set_state(
         {"answer": 0, "choices": ["x"], "reasons": [], "unforeseen": "x", "guess": 1, "committed": True}
     )

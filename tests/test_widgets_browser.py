@@ -2,45 +2,23 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import torch
-from test_picture_shifter import made
+from makers import MAKERS, of_number, of_text
 from widget_page import draw
 
-from helpers import widgets
 from helpers.widgets import (
-    ActivationExplorer,
     DataPanel,
     EquivarianceMeter,
-    KernelLab,
-    LayerStack,
-    LineFitter,
-    OptimizerRace,
     Prediction,
     SeriesMap,
     SetupCheck,
-    WindowWalker,
 )
 from helpers.widgets.equivariance import OPERATIONS
 
 pytestmark = pytest.mark.browser
-
-WRONG = {432: "The **bias** is missing.", 160: "A kernel reads all channels."}
-
-
-def of_text() -> Prediction:
-    choices = [
-        ("`30 × 30` <b>", "Each side loses *two* pixels."),
-        ("32 × 32", "SECRET Only with padding."),
-        ("16*3*3", "SECRET A count."),
-    ]
-    return Prediction("What size has `conv(x)`?", choices, 0, "SECRET No padding.")
-
-
-def of_number() -> Prediction:
-    return Prediction("How many?", number=448, unit="parameters", wrong=WRONG, explanation="432 + 16")
 
 
 @pytest.fixture
@@ -349,27 +327,6 @@ def violations(page) -> list[str]:
 
     found = Axe().run(page).response["violations"]
     return [json.dumps(one["nodes"][0])[:400] for one in found if one["impact"] in ("serious", "critical")]
-
-
-MAKERS: dict[str, Callable] = {
-    "prediction": of_text,
-    "number": of_number,
-    "equivariance": lambda: EquivarianceMeter("zero padding"),
-    "activation": lambda: ActivationExplorer("RReLU", -2.0, 12),
-    "line": lambda: LineFitter(steps=30),
-    "set-up": SetupCheck,
-    "data": DataPanel,
-    "map": SeriesMap,
-    "kernel lab": KernelLab,
-    "shifter": made,
-    "race": OptimizerRace,
-    "layer stack": LayerStack,
-    "window walker": lambda: WindowWalker(padding=1, padding_mode="reflect", stride=4, pixel=(0, 1)),
-}
-
-
-def test_every_widget_is_tried_here() -> None:
-    assert {type(make()).__name__ for make in MAKERS.values()} == set(widgets.__all__)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
