@@ -293,6 +293,22 @@ def test_a_change_costs_one_round_trip_and_only_the_newest_is_computed(page) -> 
 
 
 @pytest.mark.browser
+def test_what_is_set_in_the_meantime_survives_the_echo_of_what_was_set_before(page) -> None:
+    widget = OptimizerRace(step=STEPS)
+    draw(page, widget)
+    field = page.get_by_label("momentum (of Momentum and Nesterov), exact number")
+    for text in ("0", "0.5"):
+        field.fill(text)
+        field.press("Enter")
+    page.evaluate("models.host.receive('momentum', 0)")  # Jupyter sends back what it was sent
+    assert field.input_value() == "0.5"
+    python_answers(page, widget)
+    python_answers(page, widget)
+    assert widget.momentum == model(page, "momentum") == 0.5
+    assert field.input_value() == "0.5"
+
+
+@pytest.mark.browser
 def test_it_says_when_python_does_not_answer(page) -> None:
     page.clock.install()
     draw(page, OptimizerRace())
@@ -377,14 +393,17 @@ def test_names_are_shown_and_hidden(page) -> None:
 
 @pytest.mark.browser
 def test_the_start_is_moved_by_keys_and_by_dragging(page) -> None:
-    draw(page, OptimizerRace())
+    widget = OptimizerRace()
+    draw(page, widget)
     page.evaluate("() => { window.keys = 0; document.addEventListener('keydown', () => window.keys++); }")
     place = page.get_by_role("application")
     place.focus()
     for key in ("ArrowRight", "ArrowUp", "ArrowUp"):
         page.keyboard.press(key)
+        python_answers(page, widget)
     assert model(page, "start") == pytest.approx([-2.3, 0.4])
     page.keyboard.press("Escape")
+    python_answers(page, widget)
     assert model(page, "start") == list(START)
     box = place.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)

@@ -252,7 +252,7 @@ function render({ model, el: host }) {
     cross.setAttribute("d", `M${bestX - 7} ${bestY - 7}l14 14m0 -14l-14 14`);
 
     const text = get("readings")[caseOf(h)]
-      .replace("{steps}", path.length - 1).replace("{loss}", formatNumber(walked.loss))
+      .replace("{steps}", `${path.length - 1} step${path.length === 2 ? "" : "s"}`).replace("{loss}", formatNumber(walked.loss))
       .replace("{best}", formatNumber(walked.best)).replace("{largest}", formatNumber(walked.largest));
     if (reading.textContent !== text) reading.textContent = text;
     reading.dataset.case = caseOf(h);

@@ -23,12 +23,11 @@ OUT_OF_SIGHT = 1e6  # a walk that gets this far has diverged
 
 READINGS = {
     "start": "Mean squared error {loss}. No line does better than {best}.",
-    "walking": "After {steps} steps the mean squared error is {loss}; the best is {best}.",
-    "arrived": "Arrived: after {steps} steps the line is within 0.01 of the exact answer, in slope and intercept.",
+    "walking": "After {steps} the mean squared error is {loss}; the best is {best}.",
+    "arrived": "Arrived: after {steps} the line is within 0.01 of the exact answer, in slope and intercept.",
     "overshoots": "It diverges: each step overshoots the valley by more than the one before. The learning rate must "
     "stay below {largest}.",
-    "diverged": "It has diverged: after {steps} steps the line is out of sight. The learning rate must stay below "
-    "{largest}.",
+    "diverged": "It has diverged: after {steps} the line is out of sight. The learning rate must stay below {largest}.",
 }
 
 
@@ -150,7 +149,8 @@ class LineFitter(Widget):
         """How good the line is, or how the walk went, in words."""
         numbers = {"loss": self.loss, "best": loss_of(*exact()), "largest": self.largest_lr}
         told = {name: f"{value:.4g}" for name, value in numbers.items()}
-        return READINGS[self.case].format(steps=len(self.path) - 1, **told)
+        taken = len(self.path) - 1
+        return READINGS[self.case].format(steps=f"{taken} step{'s' * (taken != 1)}", **told)
 
     def _away(self) -> float:
         """What is taken away from each x."""

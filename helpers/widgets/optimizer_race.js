@@ -62,7 +62,8 @@ function drawing(ratio, draw, attributes = {}) {
   return {
     node,
     paint() {
-      const width = Math.max(node.clientWidth, 120);
+      const width = node.clientWidth;
+      if (width === 0) return; // out of sight: what was painted last stays
       const height = Math.round(width / ratio);
       const scale = globalThis.devicePixelRatio || 1;
       const size = [Math.round(width * scale), Math.round(height * scale)];
@@ -152,7 +153,8 @@ function dial(label, [low, high], { toSlider, fromSlider, commit }) {
 function render({ model, el: host }) {
   const root = mount(host, model, "Optimizer race");
   root.classList.add("cw-race");
-  const get = (name) => model.get(name);
+  const wish = {}; // what was set while Python computes: in the model, its echo of the setting before would undo it
+  const get = (name) => (name in wish ? wish[name] : model.get(name));
   const [map, last] = [get("map"), get("steps")];
   const calm = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches ?? false;
   const save = saver(model);
@@ -167,7 +169,9 @@ function render({ model, el: host }) {
   const answered = () => JSON.stringify(SETTINGS.map((name) => get("race").setting[name]));
   let waiting = null;
   function ask() {
-    if (setting() === answered()) return tell("");
+    const unsent = Object.entries(wish).some(([name, value]) => JSON.stringify(model.get(name)) !== JSON.stringify(value));
+    if (!unsent) Object.keys(wish).forEach((name) => delete wish[name]);
+    if (!unsent && setting() === answered()) return tell("");
     const { lr, momentum } = get("race").setting;
     const old = `The picture still shows lr ${formatNumber(lr)}, momentum ${formatNumber(momentum)}.`;
     tell(`Computing … ${old}`);
@@ -176,11 +180,15 @@ function render({ model, el: host }) {
       waiting = null;
       tell(`Python does not answer: run this cell again. ${old}`);
     }, SILENT);
+    for (const [name, value] of Object.entries(wish)) {
+      delete wish[name];
+      model.set(name, value);
+    }
     model.save_changes();
   }
   function change(name, value) {
     if (JSON.stringify(get(name)) === JSON.stringify(value)) return;
-    model.set(name, value);
+    wish[name] = value;
     ask();
     show();
   }
