@@ -163,7 +163,7 @@ def hatch(ax: Axes, where: torch.Tensor | np.ndarray) -> Axes:
         where: (H, W), bool or 0 and 1; each pixel that is not 0 is hatched.
     """
     _check_axes(ax)
-    pixels = _pixels(where)
+    pixels = _pixels(where, "where")
     if pixels.ndim != 2:
         raise ValueError(f"where is {short(where)}; it must have one number for each pixel: (H, W).")
     for row, column in np.argwhere(pixels):
@@ -200,19 +200,19 @@ def _numbers(x: object) -> np.ndarray | None:
     return numbers.astype(np.float64) if numbers.dtype.kind in "buif" else None
 
 
-def _pixels(x: torch.Tensor | np.ndarray) -> np.ndarray:
-    """Return (H, W) or (H, W, 3) numbers."""
+def _pixels(x: torch.Tensor | np.ndarray, name: str = "x") -> np.ndarray:
+    """Return (H, W) or (H, W, 3) numbers; errors call them `name`."""
     pixels = _numbers(x)
     if pixels is None:
-        raise ValueError(f"x is {short(x)}; an image must hold real numbers, the same count in each row.")
+        raise ValueError(f"{name} is {short(x)}; an image must hold real numbers, the same count in each row.")
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3):
         pixels = pixels[0] if pixels.shape[0] == 1 else np.moveaxis(pixels, 0, 2)
     elif pixels.ndim != 2:
-        raise ValueError(f"x is {short(x)}; an image is (H, W), (1, H, W) or (3, H, W).")
+        raise ValueError(f"{name} is {short(x)}; an image is (H, W), (1, H, W) or (3, H, W).")
     if pixels.size == 0:
-        raise ValueError(f"x is {short(x)}; an image needs at least one pixel.")
+        raise ValueError(f"{name} is {short(x)}; an image needs at least one pixel.")
     if not np.isfinite(pixels).all():
-        raise ValueError("x holds nan or an infinite number; an image needs finite numbers.")
+        raise ValueError(f"{name} holds nan or an infinite number; an image needs finite numbers.")
     return pixels
 
 

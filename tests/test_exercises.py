@@ -601,6 +601,33 @@ def test_the_sentences_of_notebook_00_are_true(sentence, function):
     assert ("to the left" in moves, "to the right" in moves) == (cols < 0, cols > 0)
 
 
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_each_branch_keeps_the_dtype_the_digits_and_the_gradient(mode):
+    def spoilt(spoil):
+        def answer(x, padding, mode_asked="zeros"):
+            return ex.padding.pad.function(spoil(x) if mode_asked == mode else x, padding, mode_asked)
+
+        return ex.padding.pad._verdict(lambda x, padding, mode="zeros": answer(x, padding, mode)).message
+
+    assert "should be float64, and yours is float32" in spoilt(lambda x: x.float())
+    assert "in float64" in spoilt(lambda x: x.float().to(x.dtype))
+    assert "carries no gradient" in spoilt(lambda x: x.detach())
+
+
+def test_a_list_of_another_length_and_a_list_that_is_changed_are_told():
+    missed = ex.padding.missed_pixels
+    longer = missed._verdict(lambda *args, **kwargs: [*missed.function(*args, **kwargs), 7]).message
+    assert re.search(r"the result should have (\d+) entries, and yours has \d+\.$", longer)
+    shorter = missed._verdict(lambda *args, **kwargs: missed.function(*args, **kwargs)[1:]).message
+    assert re.search(r"and yours has \d+\. The result's \[0\] should be \d+, and yours is \d+\.$", shorter)
+
+    def reverses(layers):
+        layers.reverse()
+        return ex.pooling.receptive_field.function(layers[::-1])
+
+    assert "work on a copy, such as `list(layers)`." in ex.pooling.receptive_field._verdict(reverses).message
+
+
 def test_none_and_kinds_are_named():
     judge = ex.convolution.convolve.judge
     assert "forget `return`" in judge(lambda x, kernel: print()).message

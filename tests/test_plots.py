@@ -60,6 +60,24 @@ def test_curves_marks_and_cards_are_drawn() -> None:
     assert [text.get_text() for text in plots.card("Title", ("one", "two")).texts] == ["Title", "one", "two"]
 
 
+def test_a_frame_may_be_dashed() -> None:
+    ax = plots.image(MAP)
+    plots.mark(ax, 0, 0, 1, 1)
+    plots.mark(ax, 0, 0, 1, 1, dashed=True)
+    assert [frame.get_linestyle() for frame in ax.patches] == ["-", "--"]
+
+
+@pytest.mark.parametrize("kind", [torch.bool, torch.int64, torch.float32])
+def test_just_the_pixels_that_are_not_zero_are_hatched(kind: torch.dtype) -> None:
+    where = torch.tensor([[0, 1, 0], [0, 0, 1]]).to(kind)
+    ax = plots.hatch(plots.image(torch.ones(2, 3)), where)
+    assert [patch.get_bbox().bounds for patch in ax.patches] == [(0.5, -0.5, 1, 1), (1.5, 0.5, 1, 1)]
+    assert all(patch.get_hatch() and not patch.get_fill() for patch in ax.patches)  # the picture shows through
+    plain, hatched = (plots.to_png(one.figure) for one in (plots.image(torch.ones(2, 3)), ax))
+    assert len(hatched) > len(plain) + 200  # its lines are seen
+    assert not plots.hatch(plots.image(MAP), torch.zeros(2, 2)).patches
+
+
 def test_show_publishes_the_picture_and_its_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = []
     monkeypatch.setattr(plots, "display", lambda data, raw: shown.append(data))
@@ -99,6 +117,12 @@ REFUSED = [
     (lambda ax: plots.mark(ax, "x", 0, 1, 1), "row must be a whole number, got 'x' of type str"),
     (lambda ax: plots.mark(ax, 0, NAN, 1, 1), "column must be a whole number, got nan of type float"),
     (lambda ax: plots.mark(ax, 0, 0, 0, 1), "height must be at least 1, got 0"),
+    (lambda ax: plots.mark(ax, 0, 0, 1, 1, dashed=1), "dashed must be True or False, got 1"),
+    (lambda ax: plots.hatch(None, MAP), "ax is None; it must be one Axes"),
+    (lambda ax: plots.hatch(ax, "all"), "where is 'all'; an image must hold real numbers"),
+    (lambda ax: plots.hatch(ax, torch.ones(3, 2, 2)), "where is a Tensor of shape (3, 2, 2); it must have one number"),
+    (lambda ax: plots.hatch(ax, [NAN]), "where is [nan]; an image is (H, W)"),
+    (lambda ax: plots.hatch(ax, [[NAN]]), "where holds nan or an infinite number"),
     (lambda ax: plots.axes(True), "count must be a whole number, got True of type bool"),
     (lambda ax: plots.axes(10**6), "count must be at most 12, got 1000000"),
     (lambda ax: plots.axes(0), "count must be at least 1, got 0"),

@@ -27,7 +27,8 @@ _RTOL, _ATOL = 1e-4, 2e-5  # any order of summation in float32 agrees within the
 _TIGHT = 1e-9  # the same for tensors in float64, where float32 on the way would show
 _MOST = 200_000  # values of one result that are compared
 
-_GRADED = 3  # cases whose gradients are compared too
+_FIRST = 4  # so many of the author's cases are met in float64 too, and with gradients if asked
+_NO_FLOAT32 = 1 + 2**-27  # times a float32, a number that float32 cannot hold
 _REPLACE = "Replace the dots with your code, run the cell, then check again."
 
 EXERCISES: dict[str, "Exercise"] = {}
@@ -68,6 +69,7 @@ class _Plain:
 class _Observation:
     result: _Plain | None = None
     changed: tuple[str, ...] = ()
+    copied: str = ""  # how the learner copies the first input that changed
     gradients: dict[str, _Plain] | None = None  # None when not asked for, empty when the result carries none
     error: str = ""
     sentence: str = ""  # the error told to the learner
@@ -271,15 +273,12 @@ class Exercise:
         return None
 
     def _cases(self, seed: int) -> list[_Case]:
-        """The author's cases, the first again with other numbers and in float64, and some with gradients if asked."""
+        """The author's cases; the first with other numbers; the first few in float64 and, if asked, with gradients."""
         cases = [_Case(*case) for case in self.cases(seed)]
-        variants = []
-        if any(_is_float(value) for value in (*cases[0].args, *cases[0].kwargs.values())):
-            variants = [
-                _mapped(cases[0], "with other numbers", lambda x: 0.5 - 1.5 * x.flip(0)),
-                _mapped(cases[0], "in float64", torch.Tensor.double),
-            ]
-        graded = [_Case(*case, gradients=True) for case in self.cases(seed)[:_GRADED]] if self.gradients else []
+        floats = [case for case in cases[:_FIRST] if any(map(_is_float, (*case.args, *case.kwargs.values())))]
+        variants = [_mapped(case, "with other numbers", lambda x: 0.5 - 1.5 * x.flip(0)) for case in floats[:1]]
+        variants += [_mapped(case, "in float64", lambda x: x.double() * _NO_FLOAT32) for case in floats]
+        graded = [_Case(*case, gradients=True) for case in self.cases(seed)[:_FIRST]] if self.gradients else []
         return cases + variants + graded
 
     def _observed(self, function: Callable, seed: int, index: int) -> _Observation:
@@ -301,6 +300,8 @@ class Exercise:
                 result = self.use(function, *case.args, **case.kwargs)
             plain = _plain(result)
             changed = tuple(name for name, state in _states(inputs).items() if state != before[name])
+            name = changed[0].partition(".")[0] if changed else ""
+            copied = f"list({name})" if isinstance(inputs.get(name), list) else f"{name}.clone()"
             if results is not None:
                 results.append(result)
             gradients = None
@@ -321,7 +322,7 @@ class Exercise:
                     "`torch.no_grad()`."
                 )
             return _Observation(error=told, sentence=sentence)
-        return _Observation(plain, changed, gradients)
+        return _Observation(plain, changed, copied, gradients)
 
     def _named(self, case: _Case) -> dict[str, Any]:
         """Return the inputs of a case by name: those of the solution, or those that `use` hands to an answer."""
@@ -476,8 +477,7 @@ def _difference(want: _Observation, got: _Observation, case: _Case | None = None
                 "`torch.autograd.grad` does not."
             )
         return (
-            f"The result is right, but your code changes its input {names}: work on a copy, such as "
-            f"`{got.changed[0].partition('.')[0]}.clone()`."
+            f"The result is right, but your code changes its input {names}: work on a copy, such as `{got.copied}`."
             if names
             else "An input should change."
         )
@@ -499,10 +499,14 @@ def _plain_difference(want: _Plain, got: _Plain, what: str, yours: str) -> str:
     if got.kind != want.kind and {got.kind, want.kind} != {"tuple", "list"}:
         return _kind_difference(want, got, what)
     if isinstance(want.values, dict):
-        if list(got.values) != list(want.values):
+        if want.kind == "dict" and list(got.values) != list(want.values):
             return f"{what} should hold {_list(want.values)}, and {yours} holds {_list(got.values)}."
-        parts = ((key, want.values[key], got.values[key]) for key in want.values)
-        return next(filter(None, (_plain_difference(a, b, f"{what}'s {key}", yours) for key, a, b in parts)), "")
+        parts = ((key, want.values[key], got.values[key]) for key in want.values if key in got.values)
+        told = next(filter(None, (_plain_difference(a, b, f"{what}'s {key}", yours) for key, a, b in parts)), "")
+        if len(got.values) == len(want.values):
+            return told
+        first = f" {told[0].upper()}{told[1:]}" if told else ""
+        return f"{what} should have {len(want.values)} entries, and {yours} has {len(got.values)}.{first}"
     if got.shape != want.shape:
         return f"{what} should have the shape {want.shape}, and {yours} has {got.shape}."
     if got.dtype != want.dtype:

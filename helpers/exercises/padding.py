@@ -49,7 +49,7 @@ def _size_cases(seed):
         }
 
     settings = [
-        _telling(output_size, draw, apart_from=[size_one_more_place]),  # it is right where rounding up is not
+        _telling(output_size, draw, apart_from=[size_one_more_place, size_rounded]),  # both are right in some places
         {"size": 3 * choose.randint(40, 60), "kernel_size": 2, "stride": 3, "padding": 3, "dilation": 3},
         {"size": choose.randint(20, 40), "kernel_size": choose.randint(2, 6)},
         {"size": choose.randint(20, 40), "kernel_size": 3, "stride": 2, "padding": 1},
@@ -113,6 +113,13 @@ def size_without_floor(size, kernel_size, stride=1, padding=0, dilation=1):
 @output_size.wrong("You round up: a window that does not fit completely is left out, so round down with `//`.")
 def size_rounded_up(size, kernel_size, stride=1, padding=0, dilation=1):
     return math.ceil((size + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1
+
+
+@output_size.wrong(
+    "You round to the nearest whole number: a window that does not fit completely is left out, so round down with `//`."
+)
+def size_rounded(size, kernel_size, stride=1, padding=0, dilation=1):
+    return round((size + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1
 
 
 @output_size.wrong("You ignore `dilation`: the kernel reaches over dilation · (kernel_size − 1) + 1 pixels.")
@@ -484,13 +491,15 @@ def _unread_cases(seed):
         }
 
     settings = [
-        _telling(missed_pixels, draw),
+        _telling(missed_pixels, draw, apart_from=[unread_hanging_over, unread_padding_once]),  # they differ below
         {"size": choose.randint(12, 18), "kernel_size": 2, "stride": choose.choice((3, 4))},
         {"size": choose.choice((11, 14, 17)), "kernel_size": 3, "stride": 3},
         {"size": choose.randint(7, 12), "kernel_size": 3},
         {"size": choose.choice((10, 12)), "kernel_size": 3, "stride": 2, "padding": 1},
         {"size": 9, "kernel_size": 1, "stride": 2},
         {"size": choose.randint(8, 12), "kernel_size": 2, "dilation": 7},
+        {"size": 11, "kernel_size": 2, "stride": 4, "padding": 3},  # the first window lies in the padding
+        {"size": 10, "kernel_size": 2, "stride": 3, "padding": 6, "dilation": 7},
     ]
     return [(_label(**setting), (setting.pop("size"), setting.pop("kernel_size")), setting) for setting in settings]
 
@@ -557,6 +566,28 @@ def unread_at_the_end(size, kernel_size, stride=1, padding=0, dilation=1):
 def unread_unshifted(size, kernel_size, stride=1, padding=0, dilation=1):
     windows = output_size.function(size, kernel_size, stride, padding, dilation)
     return _not_in(size, [i * stride + a * dilation for i in range(windows) for a in range(kernel_size)])
+
+
+@missed_pixels.wrong(
+    "The padding on the left is taken for pixels at the end: in Python a negative index counts from the end, so leave "
+    "out the places below 0."
+)
+def unread_wrapped_around(size, kernel_size, stride=1, padding=0, dilation=1):
+    windows = output_size.function(size, kernel_size, stride, padding, dilation)
+    places = [i * stride - padding + a * dilation for i in range(windows) for a in range(kernel_size)]
+    return _not_in(size, [place + size if place < 0 else place for place in places])
+
+
+@missed_pixels.wrong("You count the padding once for both sides: the windows slide over size + 2 · padding pixels.")
+def unread_padding_once(size, kernel_size, stride=1, padding=0, dilation=1):
+    windows = size_padding_once(size, kernel_size, stride, padding, dilation)
+    return _not_in(size, [i * stride - padding + a * dilation for i in range(windows) for a in range(kernel_size)])
+
+
+@missed_pixels.wrong("You let windows hang over the end: a window counts only where all of it fits.")
+def unread_hanging_over(size, kernel_size, stride=1, padding=0, dilation=1):
+    starts = range(-padding, size, stride)
+    return _not_in(size, [start + a * dilation for start in starts for a in range(kernel_size)])
 
 
 @missed_pixels.wrong("You leave `padding` out altogether: it adds windows, and the first one starts further left.")

@@ -793,7 +793,7 @@ def gradient_at_the_corner(x, upstream, kernel_size, stride):
 def _field_cases(seed):
     choose = random.Random(seed)
     stacks = [
-        [(3, 1, 1), (choose.choice((2, 4)), 2, 1), (3, 1, 2), (choose.choice((5, 7)), 3, 1), (3, 1, 1)],
+        [(3, 1, 2), (choose.choice((2, 4)), 2, 1), (3, 1, 3), (choose.choice((5, 7)), 4, 1), (4, 1, 1)],
         [(3, 1, 1), (2, 2, 1), (3, 1, 1)],
         [(choose.choice((5, 7, 9)), 1, 1)],
         [(3, 2, 1), (3, 2, 1), (3, 2, choose.choice((2, 3)))],
@@ -870,6 +870,13 @@ def field_without_stride(layers):
 @receptive_field.wrong("You ignore the dilations: the taps of a layer lie `dilation` of its pixels apart.")
 def field_without_dilation(layers):
     return receptive_field.function([(k, s, 1) for k, s, _ in layers])
+
+
+@receptive_field.wrong(
+    "You start with the kernel of the first layer, and leave out its dilation: start with 1, all layers are alike."
+)
+def field_from_the_first_kernel(layers):
+    return receptive_field.function([(layers[0][0], layers[0][1], 1), *layers[1:]])
 
 
 @receptive_field.wrong(

@@ -398,7 +398,7 @@ function render({ model, el: host }) {
       return pixelWord(dim, dim, dim);
     });
     lay(theory, seen?.rows, seen?.columns);
-    theory.caption.textContent = known ? "Its field in theory, on the input" : "Its field in theory: not known";
+    theory.caption.textContent = known ? "Its field in theory" : "Its field in theory: not known";
     theory.canvas.setAttribute("aria-label", theory.caption.textContent);
   }
 

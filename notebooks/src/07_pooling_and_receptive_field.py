@@ -192,8 +192,8 @@ plots.show(
 )
 
 # %% [markdown]
-# What does not fit is refused, and the message names both numbers. Padding above half the window is refused too: a
-# window might then hold nothing but padding.
+# What does not fit is refused, and the message names both numbers. Padding above half the window is refused too: the
+# middle of the first window would then lie outside the picture.
 
 # %%
 show_error(RuntimeError, lambda: F.max_pool2d(ones, 3, padding=2))
@@ -228,8 +228,8 @@ plots.show(
 
 # %% [markdown]
 # Two pictures of different size can pool to the same size. 33 pixels pool to 16, as 32 do. So unpooling must be
-# told: `output_size` says where to go back to. Without it the indices, which count along rows of 33 pixels,
-# land in the wrong places, and no error need tell you.
+# told: `output_size` says where to go back to. An index counts along the rows of the picture that was pooled. Laid into
+# rows of another length, it names another place. You get an error only where it points outside.
 
 # %%
 odd = torch.cat([picture, picture[..., -1:]], dim=3)  # (1, 3, 32, 33)
@@ -238,6 +238,10 @@ unpool = nn.MaxUnpool2d(2)
 right = unpool(pooled_odd, places_odd, output_size=odd.shape)
 assert pooled_odd.shape == pooled.shape and right.shape == odd.shape
 assert torch.equal(right[right != 0], odd[right != 0])
+
+narrow = torch.tensor([[0.0, 0, 0], [5, 0, 0], [7, 0, 0], [0, 0, 0]])[None, None]  # 3 pixels wide, 5 and 7 on the left
+assert unpool(*F.max_pool2d(narrow, 2, return_indices=True))[0, 0].tolist() == [[0, 0], [0, 5], [0, 0], [7, 0]]  # wrong
+
 show_error(ValueError, lambda: ops.max_unpool2d(pooled_odd, places_odd, 2))
 show_error(ValueError, lambda: unpool(pooled_odd, places_odd, output_size=(1, 3, 40, 40)))
 
@@ -521,7 +525,7 @@ right_share = accuracy(model, *test_set)
 assert right_share > (0.8 if data == "built-in" else 0.7)
 assert (before > 0).sum() <= 484 and (after > 0).sum() <= 484  # nothing outside the field
 assert (after > 0).sum() > 400  # and nearly all of it is used, a little
-assert half(before) < 484 / 3 and half(after) < 484 / 3
+assert 95 < half(before) < 484 / 3 and 50 < half(after) < 130
 assert half(after) < half(before)
 
 # %%
@@ -639,7 +643,7 @@ assert torch.equal(wrong[:, 0], torch.maximum(*nn.MaxPool2d(2)(batch)[:, :2].unb
 
 # %% [markdown]
 # True is: `MaxPool3d` pools volumes, (N, C, **D**, H, W). It takes a batch of images for one volume without a batch axis, and
-# pools over the **channels** as well: the larger of red and green is left, and no error tells you. An image has two axes to
+# pools over the **channels** as well: of two channels the larger is left, and no error tells you. An image has two axes to
 # slide along: `MaxPool2d`.
 #
 # **Myth 3.** *"`MaxUnpool2d` undoes max pooling; try it on random numbers."*
