@@ -501,6 +501,7 @@ class Crops(Dataset):
         return self.padded[index, :, row : row + self.size, column : column + self.size], self.labels[index]
 
 
+# %%
 seed_everything(seed)
 crops = Crops(train_x, train_y, padding=4)
 requests = [crops[0][0] for _ in range(5)]
