@@ -133,7 +133,7 @@ def test_prints_of_one_case_are_shown(way):
             print("five rows")
         return ex.convolution.convolve.function(x, kernel)
 
-    assert ex.convolution.convolve.judge(once).output == "five rows\n(and in 1 more case)\n"
+    assert ex.convolution.convolve.judge(once).output == "five rows\n(and in 2 more cases)\n"
 
 
 def test_the_gradient_mode_of_the_notebook_does_not_matter(way):

@@ -186,7 +186,7 @@ def test_the_picture_is_shifted_by_keys_sliders_and_dragging(page) -> None:
     assert model(page, "shift") == [0, 0]
     page.get_by_label("Shift down").focus()
     page.keyboard.press("ArrowRight")
-    assert model(page, "shift") == [1, 0]
+    page.wait_for_function("models.host.get('shift').join() === '1,0'")
     box = picture.bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + 20)
     page.mouse.down()
