@@ -91,6 +91,7 @@ def small_net(hidden=512):
     return nn.Sequential(Scale(), nn.Flatten(), nn.Linear(3072, hidden), nn.Tanh(), nn.Linear(hidden, 2))
 
 
+# %%
 scaled = Scale()(train_x)
 assert scaled.mean().abs() < 0.4 and 0.8 < scaled.std() < 1.1
 assert small_net()(train_x[:5]).shape == (5, 2)  # one logit for each class
