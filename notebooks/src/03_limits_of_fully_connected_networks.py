@@ -129,13 +129,17 @@ def share_right(net, loader):
 
 # %%
 def one_epoch(net, loader, steps):
-    """One pass over the training set; `steps` is the optimizer of the net's parameters."""
+    """One pass over the training set by the optimizer `steps`. Returns the share that was right, each at its own step."""
     net.train()
+    right = 0
     for x, y in loader:
-        loss = F.cross_entropy(net(x.to(device)), y.to(device))
+        logits = net(x.to(device))
+        loss = F.cross_entropy(logits, y.to(device))
         steps.zero_grad()  # forget the gradients of the batch before
         loss.backward()  # the gradient for each weight
         steps.step()  # a small step against it
+        right += (logits.argmax(1) == y.to(device)).sum().item()
+    return right / len(loader.dataset)
 
 
 # %% [markdown]
@@ -157,10 +161,9 @@ small = small_net().to(device)
 steps = dense["optimizer"](small.parameters(), lr=dense["lr"])
 curves = {"training": [], "validation": []}
 for _ in range(dense["epochs"]):
-    one_epoch(small, train_loader, steps)
-    curves["training"].append(share_right(small, train_loader))
+    curves["training"].append(one_epoch(small, train_loader, steps))
     curves["validation"].append(share_right(small, val_loader))
-measured["small, training"] = curves["training"][-1]
+measured["small, training"] = accuracy(small, train_x, train_y)
 measured["small, validation"] = curves["validation"][-1]
 
 # %%
@@ -516,7 +519,7 @@ seed_everything(seed)
 crops = Crops(train_x, train_y, padding=4)
 requests = [crops[0][0] for _ in range(5)]
 assert len(crops) == len(train_x) and all(crop.shape == (3, 32, 32) for crop in requests)
-assert not torch.equal(requests[0], requests[1])  # the same index, another picture
+assert any(not torch.equal(requests[0], other) for other in requests[1:])  # the same index, another picture
 assert any(torch.equal(crops[0][0], train_x[0]) for _ in range(2000))  # 1 of 81 places is the old one
 
 # %%
@@ -615,7 +618,7 @@ elif epochs >= 100:
 # Drag the picture, or press the arrow keys on it. What leaves on one side comes in on the other. The two maps show the
 # probability of the right class at all 17 × 17 shifts, for the two nets from above: where does each net know its picture?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 shifter = PictureShifter({"fully connected": small, "CNN": cnn}, val_x[:8], val_y[:8], names)
 shifter
 
