@@ -129,17 +129,13 @@ def share_right(net, loader):
 
 # %%
 def one_epoch(net, loader, steps):
-    """One pass over the training set by the optimizer `steps`. Returns the share that was right, each at its own step."""
+    """One pass over the training set; `steps` is the optimizer of the net's parameters."""
     net.train()
-    right = 0
     for x, y in loader:
-        logits = net(x.to(device))
-        loss = F.cross_entropy(logits, y.to(device))
+        loss = F.cross_entropy(net(x.to(device)), y.to(device))
         steps.zero_grad()  # forget the gradients of the batch before
         loss.backward()  # the gradient for each weight
         steps.step()  # a small step against it
-        right += (logits.argmax(1) == y.to(device)).sum().item()
-    return right / len(loader.dataset)
 
 
 # %% [markdown]
@@ -161,9 +157,10 @@ small = small_net().to(device)
 steps = dense["optimizer"](small.parameters(), lr=dense["lr"])
 curves = {"training": [], "validation": []}
 for _ in range(dense["epochs"]):
-    curves["training"].append(one_epoch(small, train_loader, steps))
+    one_epoch(small, train_loader, steps)
+    curves["training"].append(share_right(small, train_loader))
     curves["validation"].append(share_right(small, val_loader))
-measured["small, training"] = accuracy(small, train_x, train_y)
+measured["small, training"] = curves["training"][-1]
 measured["small, validation"] = curves["validation"][-1]
 
 # %%
@@ -618,7 +615,7 @@ elif epochs >= 100:
 # Drag the picture, or press the arrow keys on it. What leaves on one side comes in on the other. The two maps show the
 # probability of the right class at all 17 × 17 shifts, for the two nets from above: where does each net know its picture?
 
-# %% tags=["nbval-ignore-output"]
+# %%
 shifter = PictureShifter({"fully connected": small, "CNN": cnn}, val_x[:8], val_y[:8], names)
 shifter
 
