@@ -7,6 +7,7 @@ from torch import nn
 
 from helpers.widgets import (
     ActivationExplorer,
+    AxesExplorer,
     DataPanel,
     EquivarianceMeter,
     KernelLab,
@@ -58,4 +59,5 @@ MAKERS: dict[str, Callable[[], Widget]] = {
     "shifter": shifter,
     "window walker": lambda: WindowWalker(padding=1, padding_mode="reflect", stride=4, pixel=(0, 1)),
     "layer stack": LayerStack,
+    "axes explorer": AxesExplorer,
 }

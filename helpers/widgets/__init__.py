@@ -15,6 +15,7 @@ _MODULES = {
     "SeriesMap": "series_map",
     "WindowWalker": "window_walker",
     "LayerStack": "layer_stack",
+    "AxesExplorer": "axes_explorer",
 }
 __all__ = sorted(_MODULES)
 
