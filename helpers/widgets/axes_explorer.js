@@ -58,7 +58,7 @@ const normalise = (value, { mean, variance }, eps) => (value - mean) / Math.sqrt
 
 // ---- how it is written --------------------------------------------------------------------------------------------
 
-const fixed = (value) => (Math.abs(value) < 0.005 ? 0 : value).toFixed(2).replace("-", "−");
+const fixed = (value, digits) => (Math.abs(value) < 0.5 / 10 ** digits ? 0 : value).toFixed(digits).replace("-", "−");
 const bracket = (value) => (value < 0 ? `(${formatNumber(value)})` : formatNumber(value));
 const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
@@ -70,7 +70,7 @@ function remark(state, { count }, refused) {
     return `One value is its own mean, and its variance is 0: nothing would be left of it.${mode}`;
   }
   if (isStored(state)) {
-    return "Eval mode: no cell of this batch goes into the mean. What is used was stored while training, so no sample changes another one's result.";
+    return "No cell of this batch goes into the mean. So no sample changes the result of another.";
   }
   if (count === 1) return "A group of one value: it is its own mean, so it becomes 0, whatever it was. torch looks at N times the group and lets it pass.";
   if (count === 2) return "A mean of only 2 values: whatever they are, one becomes about −1 and the other about +1.";
@@ -82,23 +82,32 @@ function remark(state, { count }, refused) {
   return "Each sample is normalised by itself. Train and eval do the same.";
 }
 
+/** The means of all groups, as torch writes them. */
+function meanInCode(state, [N, C, H, W]) {
+  const { norm, num_groups } = state;
+  if (isStored(state)) return "norm.running_mean";
+  if (norm === "group") return `x.view(${[N, num_groups, C / num_groups, H, W].join(", ")}).mean((2, 3, 4))`;
+  return `x.mean((${{ batch: "0, 2, 3", layer: "1, 2, 3", instance: "2, 3" }[norm]}))`;
+}
+
 // ---- how it is drawn ----------------------------------------------------------------------------------------------
 
 // One map lies flat: a column goes right by `wide`, a row goes down by `deep` and left by `lean`.
 const SHAPE = { wide: 22, deep: 12, lean: 10, thick: 5, pitch: 54, lift: 9 };
+const MARGIN = 88; // left of the samples, for the channels' names
 
 /** Where the maps stand for so many samples in a row: the corners of cells, of maps, and the drawing's size. */
 function geometryOf(perRow, [height, width], pooled) {
   const { wide, deep, lean, thick, pitch } = SHAPE;
   const across = width * wide + height * lean;
-  const [stepX, stepY] = [across + 14, 4 * pitch + 26];
-  const margin = { left: perRow > 3 ? 78 : 30, top: 14 };
-  const scale = pooled ? 1.6 : 1;
+  const [stepX, stepY] = [across + 14, 4 * pitch + 20];
+  const margin = { left: perRow > 3 ? MARGIN : 40, top: 14 };
+  const scale = pooled ? 2.2 : 1;
   const [rows, columns] = pooled ? [1, 1] : [height, width];
   /** The point (right, down) of a map, counted in cells from its far left corner. */
   function point(n, c, down, right) {
     const x = margin.left + (n % perRow) * stepX + (pooled ? across / 2 - ((wide - lean) / 2) * scale : height * lean);
-    const y = margin.top + Math.floor(n / perRow) * stepY + c * pitch + (pooled ? ((height - 1) * deep) / 2 : 0);
+    const y = margin.top + Math.floor(n / perRow) * stepY + c * pitch + (pooled ? ((height - scale) * deep) / 2 : 0);
     return [x + scale * (right * wide - down * lean), y + scale * down * deep];
   }
   return {
@@ -107,7 +116,7 @@ function geometryOf(perRow, [height, width], pooled) {
       [point(n, c, h, w), point(n, c, h, w + broad), point(n, c, h + tall, w + broad), point(n, c, h + tall, w)],
     width: margin.left + perRow * stepX,
     height: margin.top + Math.ceil(6 / perRow) * stepY,
-    bottom: (n) => margin.top + Math.floor(n / perRow) * stepY + 4 * pitch + 4,
+    bottom: (n) => margin.top + Math.floor(n / perRow) * stepY + 4 * pitch + 2,
     middle: (n) => margin.left + (n % perRow) * stepX + across / 2,
     margin, across, pitch, deep,
   };
@@ -235,14 +244,17 @@ function render({ model, el: host }) {
         for (const c of upTo(limits.channels)) {
           const y = corners(n, c)[2][1] - (pooled ? 6 : geometry.deep);
           const label = svg("text", { x: 2, y: y.toFixed(1) }, `${perRow > 3 ? "channel " : "c "}${c}`);
-          channelLabels.push({ c, label });
-          labels.append(label);
+          const running = svg("text", { class: "ax-running", x: 2, y: (y + 15).toFixed(1) });
+          channelLabels.push({ c, label, running });
+          labels.append(label, running);
         }
       }
     }
     const lifted = svg("g", { class: "ax-lifted" });
     drawing.replaceChildren(hulls, ...plates.map(({ node }) => node), lifted, labels);
     drawing.setAttribute("viewBox", `0 0 ${geometry.width} ${geometry.height}`);
+    root.classList.toggle("ax-narrow", perRow === 3);
+    root.style.setProperty("--margin", perRow === 3 ? "0" : `${(100 * MARGIN) / geometry.width}%`);
     built = { perRow, pooled, geometry, hulls, plates, lifted, channelLabels };
   }
 
@@ -266,11 +278,12 @@ function render({ model, el: host }) {
     el("div", { class: "ax-bar" }, norm.node, groups.node, mode.node, maps.node),
     el("p", { class: "ax-rule" }, title, " ", rule, " ", code),
     el("div", { class: "ax-count" }, product, el("span", { class: "ax-equals" }, "="), count),
-    block,
-    el("p", { class: "ax-hint" }, "Point at a cell, or choose one by a click. Keys: ",
-      el("kbd", {}, "← → ↑ ↓"), " walk over the map (W and H), with ", el("kbd", {}, "Shift"), " to another sample (N) and channel (C)."),
+    block, batch.node, same,
     el("div", { class: "ax-stage" }, before.node, el("div", { class: "ax-sum" }, formula, refusal), after.node),
-    about, batch.node, same, spoken);
+    about,
+    el("p", { class: "ax-hint" }, "Point at a cell or click one. On the block, ", ...["←", "→", "↑", "↓"].map((key) => el("kbd", {}, key)),
+      " walk over the map (W, H), with ", el("kbd", {}, "Shift"), " to another sample (N) or channel (C)."),
+    spoken);
 
   let place = [0, 0, 0, 0];
   function draw() {
@@ -295,7 +308,7 @@ function render({ model, el: host }) {
     batch.show(now.batch_size);
 
     title.textContent = `${NORMS[now.norm].title}.`;
-    rule.textContent = stored ? "In eval mode: the running mean of each channel, stored while training." : NORMS[now.norm].rule;
+    rule.textContent = stored ? `In eval mode: the running mean of each channel, as ${data.steps} training steps left it.` : NORMS[now.norm].rule;
     code.textContent = { batch: "nn.BatchNorm2d(4)", layer: `nn.LayerNorm([${shape.slice(1).join(", ")}])`, instance: "nn.InstanceNorm2d(4)", group: `nn.GroupNorm(${now.num_groups}, 4)` }[now.norm];
     const used = [statistics.samples.length, statistics.channels.length, stored ? 0 : H, stored ? 0 : W];
     chips.forEach(({ node, much }, axis) => {
@@ -352,7 +365,11 @@ function render({ model, el: host }) {
       svg("polygon", { class: "ax-lifted-side", points: points([top[3], top[2], base[2], base[3]]) }),
       svg("polygon", { class: "ax-lifted-side", points: points([top[2], top[1], base[1], base[2]]) }),
       svg("polygon", { class: "ax-lifted-top", points: points(top) }));
-    for (const { c: channel, label } of channelLabels) label.setAttribute("class", statistics.channels.includes(channel) || channel === c ? "ax-here" : "");
+    const means = data.running[now.pooled ? "True" : "False"][0];
+    for (const { c: channel, label, running } of channelLabels) {
+      label.setAttribute("class", statistics.channels.includes(channel) || channel === c ? "ax-here" : "");
+      running.textContent = isStored(now) && built.perRow > 3 ? `μ ${fixed(means[channel], 2)} stored` : "";
+    }
   }
 
   function drawMaps(now, [, , H, W], [n, c, h, w], at, results) {
@@ -364,11 +381,12 @@ function render({ model, el: host }) {
       map.caption.textContent = `${word}: sample ${n}, channel ${c}`;
       if (map.cells.length !== H * W) {
         map.cells = upTo(H * W).map((i) => el("td", { "data-at": `${Math.floor(i / W)} ${i % W}` }));
+        map.node.classList.toggle("ax-single", H * W === 1);
         map.body.replaceChildren(...upTo(H).map((i) => el("tr", {}, ...map.cells.slice(i * W, (i + 1) * W))));
       }
       map.cells.forEach((cell, i) => {
         const number = value(Math.floor(i / W), i % W);
-        cell.textContent = number === null ? "—" : fixed(number);
+        cell.textContent = number === null ? "—" : fixed(number, map === before && !now.pooled ? 1 : 2);
         Object.assign(cell.style, number === null ? { background: "", color: "" } : colours(number, { low: -range, high: range, signed: true }));
         cell.classList.toggle("ax-chosen", i === h * W + w);
       });
@@ -380,7 +398,8 @@ function render({ model, el: host }) {
     const x = at(n, c, h, w);
     const line = (name, symbol, value) => el("p", {}, el("span", {}, name), el("i", {}, symbol), el("b", {}, value));
     formula.replaceChildren(
-      line(stored ? "running mean" : "mean", "μ", formatNumber(mean)),
+      line(stored ? "running mean" : `mean of ${many(cells, "cell")}`, "μ", formatNumber(mean)),
+      el("code", {}, meanInCode(now, blockOf(now, data).sizes)),
       line(stored ? "running variance" : "variance", "σ²", formatNumber(variance)),
       el("p", { class: "ax-fraction" }, el("i", {}, "y ="), el("span", {},
         el("span", { class: "ax-over" }, `${formatNumber(x)} − ${bracket(mean)}`),
@@ -399,7 +418,7 @@ function render({ model, el: host }) {
       return normalise(blockOf(there, data).at(n, c, h, w), statisticsOf(there, data, n, c), data.eps);
     });
     sizes.forEach(({ after: place }, i) => {
-      place.textContent = typeof found[i] === "number" ? formatNumber(found[i], 3) : found[i];
+      place.textContent = typeof found[i] === "number" ? fixed(found[i], 2) : found[i];
       place.classList.toggle("ax-word", typeof found[i] !== "number");
     });
     const numbers = found.filter((one) => typeof one === "number");
