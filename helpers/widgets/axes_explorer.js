@@ -18,7 +18,7 @@ const isStored = ({ norm, train }) => norm === "batch" && !train;
 /** The block of the present state: its sizes and `at(n, c, h, w)`. */
 function blockOf({ pooled, batch_size }, { values, limits }) {
   const [height, width] = pooled ? [1, 1] : limits.map;
-  const numbers = values[pooled ? "True" : "False"];
+  const numbers = values[Number(pooled)];
   const at = (n, c, h, w) => numbers[((n * limits.channels + c) * height + h) * width + w];
   return { sizes: [batch_size, limits.channels, height, width], at };
 }
@@ -38,7 +38,7 @@ function statisticsOf(state, data, n, c) {
   const { sizes, at } = blockOf(state, data);
   const group = groupOf(state, sizes, n, c);
   if (isStored(state)) {
-    const [means, variances] = data.running[state.pooled ? "True" : "False"];
+    const [means, variances] = data.running[Number(state.pooled)];
     return { mean: means[c], variance: variances[c], count: 0, ...group };
   }
   const [, , H, W] = sizes;
@@ -218,6 +218,10 @@ function render({ model, el: host }) {
     repaint();
   }
 
+  const key = (kind, text) => el("li", {}, el("span", { class: `ax-key ${kind}` }), text);
+  const sharing = key("ax-sharing", "shares its mean");
+  const keys = el("ul", { class: "ax-keys" }, key("ax-chosen-key", "the cell"), sharing, key("", "does not"), el("li", {}, "The stronger the colour, the larger the number."));
+
   let built = null; // what the drawing was made for, and its parts
   function build(perRow, pooled) {
     const geometry = geometryOf(perRow, limits.map, pooled);
@@ -278,7 +282,7 @@ function render({ model, el: host }) {
     el("div", { class: "ax-bar" }, norm.node, groups.node, mode.node, maps.node),
     el("p", { class: "ax-rule" }, title, " ", rule, " ", code),
     el("div", { class: "ax-count" }, product, el("span", { class: "ax-equals" }, "="), count),
-    block, batch.node, same,
+    block, keys, batch.node, same,
     el("div", { class: "ax-stage" }, before.node, el("div", { class: "ax-sum" }, formula, refusal), after.node),
     about,
     el("p", { class: "ax-hint" }, "Point at a cell or click one. On the block, ", ...["←", "→", "↑", "↓"].map((key) => el("kbd", {}, key)),
@@ -317,6 +321,7 @@ function render({ model, el: host }) {
     });
     count.textContent = stored ? "0 cells: the mean is stored" : statistics.count === 1 ? "1 cell, alone" : `${statistics.count} cells share one mean`;
 
+    sharing.hidden = stored;
     drawBlock(now, shape, shown, statistics, at);
     drawMaps(now, shape, shown, at, refused ? null : results);
     drawSum(now, shown, at, statistics, result, refused);
@@ -332,7 +337,9 @@ function render({ model, el: host }) {
     root.seen = { // for those who look from outside, the tests for one
       refused, shown, count: statistics.count, mean: statistics.mean, variance: statistics.variance,
       shared: upTo(N).map((i) => upTo(shape[1]).map((j) => statistics.samples.includes(i) && statistics.channels.includes(j))),
-      output: refused ? null : upTo(N).map((i) => upTo(shape[1]).map((j) => upTo(H).map((k) => upTo(W).map((l) => normalise(at(i, j, k, l), results(i, j), data.eps))))),
+      get output() {
+        return refused ? null : upTo(N).map((i) => upTo(shape[1]).map((j) => upTo(H).map((k) => upTo(W).map((l) => normalise(at(i, j, k, l), results(i, j), data.eps)))));
+      },
     };
   }
 
@@ -365,10 +372,10 @@ function render({ model, el: host }) {
       svg("polygon", { class: "ax-lifted-side", points: points([top[3], top[2], base[2], base[3]]) }),
       svg("polygon", { class: "ax-lifted-side", points: points([top[2], top[1], base[1], base[2]]) }),
       svg("polygon", { class: "ax-lifted-top", points: points(top) }));
-    const means = data.running[now.pooled ? "True" : "False"][0];
+    const [means] = data.running[Number(now.pooled)];
     for (const { c: channel, label, running } of channelLabels) {
       label.setAttribute("class", statistics.channels.includes(channel) || channel === c ? "ax-here" : "");
-      running.textContent = isStored(now) && built.perRow > 3 ? `μ ${fixed(means[channel], 2)} stored` : "";
+      running.textContent = isStored(now) && built.perRow > 3 ? `μ = ${fixed(means[channel], 2)}` : "";
     }
   }
 

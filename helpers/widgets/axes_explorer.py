@@ -70,8 +70,8 @@ class AxesExplorer(Widget):
     ) -> None:
         super().__init__(norm=norm, batch_size=batch_size, num_groups=num_groups, train=train, pooled=pooled, cell=cell)
         self._data = {
-            "values": {str(pooled): _block(pooled).flatten().tolist() for pooled in (False, True)},
-            "running": {str(pooled): [one.tolist() for one in _running(pooled)] for pooled in (False, True)},
+            "values": [_block(pooled).flatten().tolist() for pooled in (False, True)],
+            "running": [[one.tolist() for one in _running(pooled)] for pooled in (False, True)],
             "refused": _refused(),
             "limits": {"batch_size": LARGEST_N, "channels": C, "map": [H, W], "groups": list(GROUPS)},
             "eps": nn.BatchNorm2d(C).eps,
