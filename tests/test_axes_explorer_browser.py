@@ -62,7 +62,8 @@ WALK = """async (states) => {
     for (const [name, value] of Object.entries(state)) models.host.receive(name, value);
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     const said = root.querySelector(".ax-refused");
-    found.push({ ...root.seen, said: said.hidden ? "" : said.textContent, after: root.querySelector("output").textContent });
+    const after = root.querySelector("output").textContent;
+    found.push({ ...root.seen, said: said.hidden ? "" : said.textContent, after });
   }
   return found;
 }"""

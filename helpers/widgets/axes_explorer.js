@@ -100,8 +100,8 @@ const MARGIN = 88; // left of the samples, for the channels' names
 function geometryOf(perRow, [height, width], pooled) {
   const { wide, deep, lean, thick, pitch } = SHAPE;
   const across = width * wide + height * lean;
-  const [stepX, stepY] = [across + 14, 4 * pitch + 20];
-  const margin = { left: perRow > 3 ? MARGIN : 40, top: 14 };
+  const [stepX, stepY] = [across + 14, 4 * pitch + (perRow > 3 ? 20 : 26)];
+  const margin = { left: perRow > 3 ? MARGIN : 40, top: perRow > 3 ? 22 : 26 };
   const scale = pooled ? 2.2 : 1;
   const [rows, columns] = pooled ? [1, 1] : [height, width];
   /** The point (right, down) of a map, counted in cells from its far left corner. */
@@ -116,7 +116,7 @@ function geometryOf(perRow, [height, width], pooled) {
       [point(n, c, h, w), point(n, c, h, w + broad), point(n, c, h + tall, w + broad), point(n, c, h + tall, w)],
     width: margin.left + perRow * stepX,
     height: margin.top + Math.ceil(6 / perRow) * stepY,
-    bottom: (n) => margin.top + Math.floor(n / perRow) * stepY + 4 * pitch + 2,
+    bottom: (n) => margin.top + Math.floor(n / perRow) * stepY + 4 * pitch + (perRow > 3 ? 2 : 8),
     middle: (n) => margin.left + (n % perRow) * stepX + across / 2,
     margin, across, pitch, deep,
   };
@@ -173,7 +173,7 @@ function render({ model, el: host }) {
   const groups = segments("Groups", limits.groups.map((count) => [count, String(count)]), (value) => set("num_groups", value));
   const mode = segments("Mode", [[true, "train"], [false, "eval"]], (value) => set("train", value));
   const [mapHeight, mapWidth] = limits.map;
-  const maps = segments("Maps", [[false, `${mapHeight} × ${mapWidth}`], [true, "1 × 1, pooled"]], (value) => set("pooled", value));
+  const maps = segments("Maps", [[false, `${mapHeight} × ${mapWidth}`], [true, "1 × 1", el("span", { class: "ax-word" }, ", pooled")]], (value) => set("pooled", value));
   const sizes = upTo(limits.batch_size).map((i) => {
     const after = el("span", { class: "ax-after" });
     return { size: i + 1, after };
@@ -220,7 +220,7 @@ function render({ model, el: host }) {
 
   const key = (kind, text) => el("li", {}, el("span", { class: `ax-key ${kind}` }), text);
   const sharing = key("ax-sharing", "shares its mean");
-  const keys = el("ul", { class: "ax-keys" }, key("ax-chosen-key", "the cell"), sharing, key("", "does not"), el("li", {}, "The stronger the colour, the larger the number."));
+  const keys = el("ul", { class: "ax-keys" }, key("ax-chosen-key", "chosen"), sharing, key("", "does not"), el("li", {}, "The stronger the colour, the larger the number."));
 
   let built = null; // what the drawing was made for, and its parts
   function build(perRow, pooled) {
@@ -254,6 +254,12 @@ function render({ model, el: host }) {
         }
       }
     }
+    const [far, right, , near] = corners(0, 0);
+    const between = (a, b, share) => ({ x: (a[0] + share * (b[0] - a[0])).toFixed(1), y: a[1] + share * (b[1] - a[1]) });
+    const [alongW, alongH] = [between(far, right, 0.5), between(far, near, 0.2)];
+    labels.append(
+      svg("text", { class: "ax-axis", ...alongW, y: alongW.y - 6, "text-anchor": "middle" }, "W →"),
+      svg("text", { class: "ax-axis", x: alongH.x - 6, y: alongH.y + 3, "text-anchor": "end" }, "H ↙"));
     const lifted = svg("g", { class: "ax-lifted" });
     drawing.replaceChildren(hulls, ...plates.map(({ node }) => node), lifted, labels);
     drawing.setAttribute("viewBox", `0 0 ${geometry.width} ${geometry.height}`);
