@@ -8,7 +8,7 @@ const NORMS = {
 };
 const AXES = ["samples", "channels", "rows", "columns"];
 const SETTINGS = ["norm", "batch_size", "num_groups", "train", "pooled", "cell"];
-const NARROW = 560; // pixels: below this, the samples stand in two rows
+const NARROW = 620; // pixels: below this, the samples stand in two rows
 
 // ---- what is computed ---------------------------------------------------------------------------------------------
 
@@ -350,8 +350,11 @@ function render({ model, el: host }) {
   }
 
   function drawBlock(now, [N, , H, W], [n, c, h, w], statistics, at) {
-    const perRow = (block.clientWidth || 800) < NARROW ? 3 : 6;
+    const room = block.clientWidth || 900;
+    const perRow = room < NARROW ? 3 : 6;
     if (built?.perRow !== perRow || built.pooled !== now.pooled) build(perRow, now.pooled);
+    const letters = Math.min(perRow > 3 ? 16 : 17, Math.max(13, (12 * built.geometry.width) / room)); // about 12 pixels on the screen
+    drawing.style.setProperty("--letters", `${letters}px`);
     const { geometry, hulls, plates, lifted, channelLabels } = built;
     const numbers = plates.filter((plate) => plate.n < N).flatMap((plate) => upTo(H * W).map((i) => at(plate.n, plate.c, Math.floor(i / W), i % W)));
     const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
