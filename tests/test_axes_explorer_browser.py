@@ -253,7 +253,7 @@ def test_what_is_worth_a_sentence_is_said(page) -> None:
         ({"batch_size": 1, "pooled": True}, "One value is its own mean"),
         ({"train": False}, "No cell of this batch goes into the mean."),
         ({"norm": "instance", "train": False, "pooled": True}, "but eval mode is refused as well"),
-        ({"norm": "group", "num_groups": 4, "pooled": True}, "A group of one value"),
+        ({"norm": "group", "num_groups": 4, "pooled": True}, "torch refuses this only at batch size 1"),
         ({"norm": "group", "num_groups": 4}, "the same as instance norm"),
         ({"norm": "group", "num_groups": 1}, "the same as layer norm"),
         ({"norm": "layer"}, "Each sample is normalised by itself."),

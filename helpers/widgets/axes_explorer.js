@@ -72,7 +72,7 @@ function remark(state, { count }, refused) {
   if (isStored(state)) {
     return "No cell of this batch goes into the mean. So no sample changes the result of another.";
   }
-  if (count === 1) return "A group of one value: it is its own mean, so it becomes 0, whatever it was. torch looks at N times the group and lets it pass.";
+  if (count === 1) return "A group of one value: it is its own mean, so it becomes 0, whatever it was. torch refuses this only at batch size 1.";
   if (count === 2) return "A mean of only 2 values: whatever they are, one becomes about −1 and the other about +1.";
   if (norm === "batch" && batch_size === 1) return `A batch of 1: the mean has only the ${count} pixels of one map. This is what instance norm does.`;
   if (norm === "group" && num_groups === 1) return "One group of all channels: the same as layer norm.";

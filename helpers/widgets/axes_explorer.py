@@ -231,7 +231,7 @@ class AxesExplorer(Widget):
 
     def _title(self) -> str:
         count = self.statistics.count
-        who = "no cell goes into the mean" if count == 0 else f"{count} cell{'s' * (count > 1)} share one mean"
+        who = {0: "no cell goes into the mean", 1: "1 cell, alone"}.get(count, f"{count} cells share one mean")
         return f"{type(self.module).__name__}, {'train' if self.train else 'eval'}: {who}"
 
 
