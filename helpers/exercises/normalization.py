@@ -726,8 +726,8 @@ def _affine(x, weight, bias):
     title="Group norm",
     contract="`group_norm(x, num_groups, weight, bias, eps=1e-5)`: `x` is (N, C, H, W), and C is a multiple of "
     "`num_groups`. Cut the channels into that many groups of **neighbours**; bring each group of each image to mean 0 "
-    "and variance 1 (biased variance, `eps` added to it). Then `weight` and `bias`, both (C,), act on each channel. The answer keeps the "
-    "dtype and the gradient.  \n"
+    "and variance 1 (biased variance, `eps` added to it). Then `weight` and `bias`, both (C,), act on each channel. "
+    "The answer keeps the dtype and the gradient.  \n"
     "Example: 6 channels in 3 groups: the channels 0 and 1 share a mean, 2 and 3, 4 and 5.",
     hints=(
         "With one group it is a layer norm, with C groups an instance norm. What must change in between?",
