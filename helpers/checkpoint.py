@@ -115,7 +115,8 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     except Exception as error:  # what torch raises for half a file depends on where it ends
         raise CheckpointError(
-            f"{path} is damaged, cut off or no checkpoint ({type(error).__name__}). {kept} Take an older one, or train again."
+            f"{path} is damaged, cut off or no checkpoint ({type(error).__name__}). {kept} Take an older one, or train "
+            f"again."
         ) from error
     if not isinstance(content, dict) or content.keys() != {"model", "optimizer", "kind", "random", "more"}:
         raise CheckpointError(f"{path} was not written by helpers.checkpoint.save. {kept}")

@@ -9,6 +9,9 @@
 import argparse
 import json
 import os
+import socket
+import subprocess
+import sys
 
 import torch
 import torch.distributed as dist
@@ -82,6 +85,28 @@ def run(device: str, epochs: int, seed: int) -> dict:
         "weights, largest difference between processes": apart.item(),
         "test accuracy": accuracy(shared.module, *load("digits", "test")),
     }
+
+
+def start(processes: int = 2, device: str = "cpu", epochs: int = 3, seed: int = 0) -> dict:
+    """Start this script in several processes of this machine, which talk over its loopback address, and wait for them.
+
+    Raises:
+        RuntimeError: a process failed; the message is the last line that it wrote.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    where = ["--nproc-per-node", str(processes), "--master-addr", "127.0.0.1", "--master-port", str(port)]
+    script = ["-m", "helpers.distributed", "--device", device, "--epochs", str(epochs), "--seed", str(seed)]
+    loopback = {"darwin": "lo0", "linux": "lo"}.get(sys.platform)
+    names = {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback} if loopback else {}
+    command = [sys.executable, "-m", "torch.distributed.run", *where, *script]
+    settings = os.environ | {"OMP_NUM_THREADS": "1"} | names
+    ended = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300)
+    if ended.returncode:
+        said = [line for line in ended.stderr.splitlines() if "error:" in line.lower()] or ended.stderr.splitlines()
+        raise RuntimeError(said[0] if said else f"the processes ended with {ended.returncode}")
+    return json.loads(ended.stdout.splitlines()[-1])
 
 
 def _apart(some: list[Tensor], others: list[Tensor]) -> float:

@@ -274,8 +274,8 @@ def _resumed(
     for name, value in settings.items():
         if kept["settings"].get(name) != value:
             raise checkpoints.CheckpointError(
-                f"{path} is of a run with {name} {kept['settings'].get(name)}, and this one has {value}: go on with the "
-                f"same, or name another file."
+                f"{path} is of a run with {name} {kept['settings'].get(name)}, and this one has {value}: go on with "
+                f"the same, or name another file."
             )
     checkpoints.load(path, model, optimizer)
     return History(**kept["history"])

@@ -53,10 +53,10 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on(tmp_path: Path) -> No
 
 
 def test_a_folder_without_a_picture(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"holds no picture named like cat.0.jpg that can be used.$"):
+    with pytest.raises(ValueError, match=r"holds no picture named like cat\.0\.jpg that can be used\.$"):
         NamedPictures(tmp_path)
     (tmp_path / "cat.0.jpg").write_bytes(b"")
-    with pytest.raises(ValueError, match="that can be used: cat.0.jpg: it is no JPEG file, or broken"):
+    with pytest.raises(ValueError, match=r"that can be used: cat\.0\.jpg: it is no JPEG file, or broken"):
         NamedPictures(tmp_path)
     for folder in (tmp_path / "none", tmp_path / "cat.0.jpg", 3):
         with pytest.raises(ValueError, match="it must be a folder that is there"):

@@ -52,5 +52,5 @@ SERIES = (
     ),
     Notebook(8, "Subclassing nn.Module", "What does a module do for you, and when is Sequential not enough?"),
     Notebook(9, "Normalization", "Over which axes do you average, and what does it buy?"),
-    Notebook(10, "GPU training", "What is the whole program, and what changes when there is a GPU?"),
+    Notebook(10, "GPU training", "What is the whole program, and what changes when there is a GPU?", "gpu"),
 )
