@@ -7,7 +7,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
@@ -262,6 +262,33 @@ def seconds(function: Callable[[], object], repeat: int = 5) -> float:
         wait()
         times.append(time.perf_counter() - start)
     return min(times)
+
+
+def progress(epochs: Iterable[int]) -> Iterable[int]:
+    """Return the epochs to loop over, with a progress bar where somebody watches."""
+    return tqdm(epochs, unit="epoch", disable=not _watched())
+
+
+def compiled(model: nn.Module, images: Tensor) -> nn.Module | None:
+    """Return what `torch.compile` makes of a model, already compiled for these images, forwards and backwards.
+
+    The first call of a compiled model may take a minute. Where it cannot be compiled, for example because there is no
+    C++ compiler, the reason is printed and None comes back.
+
+    Args:
+        images: a batch of the shape that will be used, on the model's device.
+    """
+    try:
+        made = torch.compile(model)
+        made(images).sum().backward()
+    except Exception as error:  # each backend of torch.compile has errors of its own
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        print(f"torch.compile does not work here: {type(error).__name__}: {lines[0] if lines else ''}")
+        print("On a CPU it needs a C++ compiler, on a GPU also Triton. Everything else works without it.")
+        return None
+    finally:
+        model.zero_grad()
+    return made
 
 
 def _resumed(

@@ -366,3 +366,21 @@ def test_a_full_memory_is_told_and_what_was_learned_is_kept(error: RuntimeError,
 def test_other_errors_of_a_model_pass_through() -> None:
     with pytest.raises(RuntimeError, match="odd"):
         train.fit(Full(1, RuntimeError("odd")), blobs(), epochs=1, device="cpu")
+
+
+def test_a_model_that_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    def no_compiler(model: nn.Module) -> None:
+        raise RuntimeError("No working C++ compiler found\nand more lines")
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    assert train.compiled(linear(), blobs()[0]) is None
+    assert "does not work here: RuntimeError: No working C++ compiler found\n" in capsys.readouterr().out
+    monkeypatch.setattr(torch, "compile", lambda model: nn.Sequential(model))
+    model = linear()
+    made = train.compiled(model, blobs()[0])
+    assert torch.equal(made(blobs()[0]), model(blobs()[0]))
+    assert model[0].weight.grad is None
+
+
+def test_progress_loops_over_what_it_is_given() -> None:
+    assert list(train.progress(range(1, 4))) == [1, 2, 3]
