@@ -19,6 +19,7 @@ import copy
 import os
 import pickle
 import tempfile
+import time
 from functools import partial
 
 import torch
@@ -29,11 +30,12 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from helpers import checkpoint, distributed, plots
 from helpers import exercises as ex
-from helpers.data import class_names, load
+from helpers.data import load
 from helpers.errors import show_error
 from helpers.pictures import NamedPictures, write_cats_and_dogs
 from helpers.predictions import gpu as predict
 from helpers.train import accuracy, compiled, fit, pick_device, progress, seconds, seed_everything
+from helpers.widgets import LayerStack
 
 # %% tags=["parameters"]
 device: str = "auto"  # "auto", "cpu" or "cuda": where everything is trained
@@ -156,7 +158,8 @@ torch.save(best_state, best_file)
 again = digit_net()  # fresh, random weights
 again.load_state_dict(torch.load(best_file, map_location="cpu", weights_only=True))
 again.to(device)
-assert accuracy(again, test_x, test_y) == best
+assert all(torch.equal(value, best_state[name]) for name, value in again.state_dict().items())
+assert abs(accuracy(again, test_x, test_y) - best) < 1e-3
 
 # %% [markdown]
 # `map_location="cpu"` lets a machine without a GPU read what a GPU wrote. `weights_only=True` refuses everything
@@ -232,10 +235,10 @@ assert all(torch.equal(before[name], value) for name, value in later.state_dict(
 model.load_state_dict(best_state)
 model.eval()
 with torch.no_grad():
-    logits = torch.cat([model(x.to(device)).cpu() for x in test_x.split(500)])
+    logits = torch.cat([model(x.to(device)).cpu() for x in test_x.split(512)])
 probabilities, told = logits.softmax(1).max(1)
 wrong = (told != test_y).nonzero().flatten()
-assert 1 - len(wrong) / len(test_y) == best
+assert abs(1 - len(wrong) / len(test_y) - best) < 1e-3
 
 # %%
 for row in range(3):
@@ -246,8 +249,8 @@ for row in range(3):
         axis.set_title(f"{told[i]}" if right else f"✗ {told[i]}, is {test_y[i]}", fontsize=9)
     plots.show(
         ax,
-        f"Test pictures {10 * row + 1} to {10 * row + 10}, handwritten digits; above each stands the digit that the net "
-        "tells, marked by a cross where it is another one.",
+        f"Test pictures {10 * row + 1} to {10 * row + 10}, handwritten digits; above each stands the digit that the "
+        "net tells, marked by a cross where it is another one.",
     )
 
 # %% [markdown]
@@ -274,15 +277,15 @@ plots.show(
 # %%
 losses = F.cross_entropy(logits, test_y, reduction="none")
 worst = losses.argsort(descending=True)[:6]
-assert set(worst.tolist()) <= set(wrong.tolist()) or len(wrong) < 6
+assert losses[wrong].min() > 0.69  # wrong: the true digit got at most one half, and −log 0.5 = 0.693
 ax = plots.axes(6, size=1.8)
 for axis, i in zip(ax, worst, strict=True):
     plots.image(test_x[i] * std + mean, axis)
     axis.set_title(f"{test_y[i]}, told {told[i]}\nwith {probabilities[i]:.0%}", fontsize=9)
 plots.show(
     ax,
-    "The six test pictures with the largest loss. Each is a digit in an unusual hand; above it stand the true digit, the "
-    "answer, and how sure the net was.",
+    "The six test pictures with the largest loss. Each is a digit in an unusual hand; above it stand the true digit, "
+    "the answer, and how sure the net was.",
 )
 
 # %% [markdown]
@@ -323,8 +326,13 @@ if not torch.cuda.is_available():
 show_error(ValueError, lambda: pick_device("gpu"))
 
 # %% [markdown]
-# A GPU's memory may be too small for a batch. Then torch raises `torch.OutOfMemoryError`, and `fit` says what to try: a smaller
-# `batch_size`. What was learned until then is kept.
+# A device's memory may be too small. A GPU then raises `torch.OutOfMemoryError`, a kind of `RuntimeError`; the CPU has only words:
+
+# %% tags=["nbval-ignore-output"]
+show_error(RuntimeError, lambda: torch.empty(2**46, device=device))
+
+# %% [markdown]
+# When it happens in `fit`, it says what to try: a smaller `batch_size`. What was learned until then is kept.
 #
 # ## 5 · What is fast
 #
@@ -354,17 +362,15 @@ assert sum(p.numel() for p in bird_cnn().parameters()) == 18_090
 # %% tags=["live", "nbval-ignore-output"]
 if on_gpu:
     large = torch.randn(4096, 4096, device=device)
-    large @ large
+    large @ large  # the first product also loads what it needs
     torch.cuda.synchronize()
-    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    start.record()
-    handed_out = seconds(lambda: None, repeat=1)
+    start = time.perf_counter()
     large @ large
-    end.record()
+    queued = time.perf_counter() - start
     torch.cuda.synchronize()
-    print(f"the product took {start.elapsed_time(end):.2f} ms; a call that does nothing {1000 * handed_out:.3f} ms")
+    print(f"without synchronize {1000 * queued:.3f} ms, with it {1000 * (time.perf_counter() - start):.3f} ms")
 else:
-    print("No GPU here. With one, this cell shows how long a product really takes, and how early Python goes on.")
+    print("No GPU here. With one, this cell times a product of two matrices, without synchronize and with it.")
 
 # %% [markdown]
 # **From which batch size does the GPU win?** Each call has a price of its own, and a small batch does not fill a GPU.
@@ -495,8 +501,8 @@ ax = plots.curves({name: history.validation for name, history in histories.items
 ax.axhline(0.5, color="grey", linestyle=":")
 plots.show(
     ax,
-    "Validation accuracy over the epochs for the two nets. The CNN climbs far above the fully-connected net, which stays "
-    "closer to the dotted line at one half.",
+    "Validation accuracy over the epochs for the two nets. The CNN climbs far above the fully-connected net, which "
+    "stays closer to the dotted line at one half.",
 )
 
 # %% [markdown]
@@ -610,6 +616,13 @@ else:
 
 # %% [markdown]
 # ## Play
+#
+# Walk through the digit net, layer by layer: which pixels does a pixel of each map see? Click one.
+
+# %%
+LayerStack(
+    model=copy.deepcopy(model).cpu(), input_size=(1, 28, 28), layer=4, image=(test_x[0] * std + mean).clamp(0, 1)
+)
 
 # %% [markdown]
 # ## Practise
