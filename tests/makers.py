@@ -8,10 +8,12 @@ from torch import nn
 from helpers.widgets import (
     ActivationExplorer,
     DataPanel,
+    DrawDigit,
     EquivarianceMeter,
     KernelLab,
     LayerStack,
     LineFitter,
+    LiveTraining,
     OptimizerRace,
     PictureShifter,
     Prediction,
@@ -44,6 +46,23 @@ def shifter() -> PictureShifter:
     return PictureShifter({"one": net, "other": net}, images, torch.tensor([1, 0, 1, 1]), ("airplane", "bird"))
 
 
+def live_training() -> LiveTraining:
+    generator = torch.Generator().manual_seed(0)
+    images, labels = torch.rand(40, 1, 3, 4, generator=generator), torch.arange(40) % 2
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    widget = LiveTraining(net, (images, labels), validation=(images[:10], labels[:10]), epochs=3, device="cpu")
+    widget.run()
+    return widget
+
+
+def draw_digit() -> DrawDigit:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(864, 10))
+    pixels = torch.zeros(28, 28)
+    pixels[5:23, 13:16] = 1
+    return DrawDigit(net, pixels=pixels)
+
+
 MAKERS: dict[str, Callable[[], Widget]] = {
     "prediction": of_text,
     "number": of_number,
@@ -58,4 +77,6 @@ MAKERS: dict[str, Callable[[], Widget]] = {
     "shifter": shifter,
     "window walker": lambda: WindowWalker(padding=1, padding_mode="reflect", stride=4, pixel=(0, 1)),
     "layer stack": LayerStack,
+    "live training": live_training,
+    "draw digit": draw_digit,
 }

@@ -29,7 +29,7 @@ ARROWS = {
     "exercises": (("shapes", "ops", "progress"), ("torch", "numpy", "IPython")),
     "predictions": (("widgets",), ()),
     "widgets": (
-        ("shapes", "ops", "kernels", "plots", "data", "download", "progress", "exercises"),
+        ("shapes", "ops", "kernels", "plots", "data", "download", "train", "progress", "exercises"),
         ("torch", "numpy", "PIL", "IPython", "psutil", "traitlets", "ipywidgets", "anywidget"),
     ),
 }

@@ -15,6 +15,8 @@ _MODULES = {
     "SeriesMap": "series_map",
     "WindowWalker": "window_walker",
     "LayerStack": "layer_stack",
+    "LiveTraining": "live_training",
+    "DrawDigit": "draw_digit",
 }
 __all__ = sorted(_MODULES)
 
