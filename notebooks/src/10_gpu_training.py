@@ -35,7 +35,7 @@ from helpers.errors import show_error
 from helpers.pictures import NamedPictures, write_cats_and_dogs
 from helpers.predictions import gpu as predict
 from helpers.train import accuracy, compiled, fit, pick_device, progress, seconds, seed_everything
-from helpers.widgets import LayerStack
+from helpers.widgets import DrawDigit, LiveTraining
 
 # %% tags=["parameters"]
 device: str = "auto"  # "auto", "cpu" or "cuda": where everything is trained
@@ -568,8 +568,8 @@ x, y = (
 for shrink in ("pool", "stride"):
     seed_everything(seed)
     net = pet_net(shrink)
-    setting = {"lr": 0.003, "optimizer": torch.optim.Adam, "batch_size": 20, "device": device, "seed": seed}
-    fit(net, (x[:140], y[:140]), epochs=12, **setting)
+    few_steps = {"lr": 0.003, "optimizer": torch.optim.Adam, "batch_size": 20, "device": device, "seed": seed}
+    fit(net, (x[:140], y[:140]), epochs=12, **few_steps)
     assert accuracy(net, x[140:], y[140:]) > 0.85
 
 # %% [markdown]
@@ -617,12 +617,45 @@ else:
 # %% [markdown]
 # ## Play
 #
-# Walk through the digit net, layer by layer: which pixels does a pixel of each map see? Click one.
+# **Watch it learn.** Press Start: the curve grows while the net trains, and the notebook stays free. Stop keeps what was
+# learned, and Start goes on from there. Two puzzles. *One:* find a learning rate at which the loss stays at that of
+# guessing, log 10 = 2.303. *Two:* at which does the test accuracy pass 0.9 in the fewest epochs?
 
 # %%
-LayerStack(
-    model=copy.deepcopy(model).cpu(), input_size=(1, 28, 28), layer=4, image=(test_x[0] * std + mean).clamp(0, 1)
-)
+watched = fresh()
+how = {"lr": setting["lr"], "optimizer": partial(sgd, momentum=setting["momentum"])}
+live = LiveTraining(watched, (train_x, train_y), validation=(test_x, test_y), device=device, seed=seed, **how)
+live
+
+# %% [markdown]
+# The same in two lines, without the widget: `live.run(1)` trains one epoch, as `fit` does.
+
+# %%
+twin = fresh()
+started = len(live.history["loss"])  # 0, unless you have trained above
+live.run(1)
+expected = fit(twin, (train_x, train_y), epochs=1, device=device, seed=seed, **how)
+assert len(live.history["loss"]) == started + 1
+assert started or abs(live.history["loss"][0] - expected.loss[0]) < 1e-3
+
+# %% [markdown]
+# **Draw a digit** with the mouse, a finger or the keys. The probabilities and the maps of each layer follow. *Puzzles:* draw a 7 that the
+# net takes for a 1. Draw one stroke that turns a 3 into an 8. Draw something that is no digit: how sure is the net?
+
+# %% tags=["nbval-ignore-output"]
+draw = DrawDigit(model, pixels=(test_x[0] * std + mean).clamp(0, 1), mean=mean, std=std)
+draw
+
+# %% [markdown]
+# The same in two lines: normalise as in training, and take the softmax.
+
+# %%
+with torch.no_grad():
+    by_torch = model(((draw.pixels - mean) / std)[None, None].to(device)).softmax(1)[0].cpu()
+assert torch.allclose(draw.output, by_torch, atol=1e-4) and abs(draw.output.sum() - 1) < 1e-5
+
+# %% [markdown]
+# A net must give its ten probabilities, and they sum to 1: it has no way to say "this is no digit".
 
 # %% [markdown]
 # ## Practise
