@@ -14,13 +14,12 @@
 # need no GPU: without one, every cell runs, and says what it would show.
 
 # %%
-import contextlib
 import copy
 import os
-import pickle
 import tempfile
-import time
+from contextlib import chdir
 from functools import partial
+from time import perf_counter
 
 import torch
 import torch.nn.functional as F
@@ -28,11 +27,10 @@ from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from helpers import checkpoint, distributed, plots
+from helpers import checkpoint, distributed, pictures, plots
 from helpers import exercises as ex
 from helpers.data import load
 from helpers.errors import show_error
-from helpers.pictures import NamedPictures, write_cats_and_dogs
 from helpers.predictions import gpu as predict
 from helpers.train import accuracy, compiled, fit, pick_device, progress, seconds, seed_everything
 from helpers.widgets import DrawDigit, LiveTraining
@@ -169,10 +167,11 @@ assert abs(accuracy(again, test_x, test_y) - best) < 1e-3
 # %%
 class Surprise:
     def __reduce__(self):
-        return print, ("this line was run by pickle.loads",)
+        return print, ("this line was run by torch.load",)
 
 
-pickle.loads(pickle.dumps(Surprise()))
+torch.save(Surprise(), best_file + ".bad")
+torch.load(best_file + ".bad", weights_only=False)  # never do this with a file that you did not write
 
 # %% [markdown]
 # To go **on** you need more than weights. The next step also depends on the optimizer's momentum, on the epoch, and on the
@@ -196,14 +195,14 @@ def fresh():
 
 
 whole, broken, later = fresh(), fresh(), fresh()
-fit(whole, **run)
+all_at_once = fit(whole, **run)
 fit(broken, **run, checkpoint=run_file, on_epoch=interrupt)  # ends after two epochs
-fit(later, **run, checkpoint=run_file)  # epochs three and four
+gone_on = fit(later, **run, checkpoint=run_file)  # epochs three and four
 
 # %%
 pairs = list(zip(whole.parameters(), later.parameters(), strict=True))
 assert all(torch.equal(a, b) for a, b in pairs)  # bit for bit, on a CPU
-assert not torch.equal(whole[0].weight, broken[0].weight)
+assert not torch.equal(whole[0].weight, broken[0].weight) and gone_on == all_at_once
 
 # %% [markdown]
 # The interrupted run ends at the same weights, bit for bit. (On a GPU some sums are added up in a changing order, so there
@@ -213,7 +212,7 @@ assert not torch.equal(whole[0].weight, broken[0].weight)
 # a sentence, the file stays, the model is untouched.
 
 # %% tags=["nbval-ignore-output"]
-with contextlib.chdir(folder.name):
+with chdir(folder.name):
     with open("run.pt", "rb") as file:
         half = file.read()[:4000]
     with open("half.pt", "wb") as file:
@@ -364,11 +363,11 @@ if on_gpu:
     large = torch.randn(4096, 4096, device=device)
     large @ large  # the first product also loads what it needs
     torch.cuda.synchronize()
-    start = time.perf_counter()
+    start = perf_counter()
     large @ large
-    queued = time.perf_counter() - start
+    queued = perf_counter() - start
     torch.cuda.synchronize()
-    print(f"without synchronize {1000 * queued:.3f} ms, with it {1000 * (time.perf_counter() - start):.3f} ms")
+    print(f"without synchronize {1000 * queued:.3f} ms, with it {1000 * (perf_counter() - start):.3f} ms")
 else:
     print("No GPU here. With one, this cell times a product of two matrices, without synchronize and with it.")
 
@@ -528,23 +527,23 @@ assert sum(p.numel() for p in fully_connected().parameters()) == 1_574_402
 # %%
 pets = os.path.join(folder.name, "pets")
 os.mkdir(pets)
-write_cats_and_dogs(pets, 100, seed)
+pictures.write_cats_and_dogs(pets, 100, seed)
 with open(os.path.join(pets, "cat.0.jpg"), "rb") as file:
     picture = file.read()
 for name, content in {"cat.900.jpg": picture[:300], "horse.0.jpg": picture}.items():
     with open(os.path.join(pets, name), "wb") as file:
         file.write(content)
 
-pictures = NamedPictures(pets, classes=("cat", "dog"), size=(32, 32))
-print(*pictures.skipped, sep="\n")
-assert len(pictures) == 200 and len(pictures.skipped) == 2
-assert pictures.labels == [0] * 100 + [1] * 100  # cat before dog: sorted
-assert pictures.files[:3] == ["cat.0.jpg", "cat.1.jpg", "cat.10.jpg"]  # as words, not as numbers
+faces = pictures.NamedPictures(pets, classes=("cat", "dog"), size=(32, 32))
+print(*faces.skipped, sep="\n")
+assert len(faces) == 200 and len(faces.skipped) == 2
+assert faces.labels == [0] * 100 + [1] * 100  # cat before dog: sorted
+assert faces.files[:3] == ["cat.0.jpg", "cat.1.jpg", "cat.10.jpg"]  # as words, not as numbers
 
 # %%
 ax = plots.axes(6, size=1.7)
 for axis, i in zip(ax, (0, 1, 2, 100, 101, 102), strict=True):
-    plots.image(pictures[i][0], axis, title=pictures.files[i])
+    plots.image(faces[i][0], axis, title=faces.files[i])
 plots.show(ax, "Six drawn faces. The three cats have pointed upright ears, the three dogs have hanging ears.")
 
 # %% [markdown]
@@ -562,9 +561,7 @@ def pet_net(shrink):
 
 
 shuffled = torch.randperm(200, generator=torch.Generator().manual_seed(seed)).tolist()
-x, y = (
-    torch.stack(part) for part in zip(*((pictures[i][0], torch.tensor(pictures[i][1])) for i in shuffled), strict=True)
-)
+x, y = (torch.stack(part) for part in zip(*((faces[i][0], torch.tensor(faces[i][1])) for i in shuffled), strict=True))
 for shrink in ("pool", "stride"):
     seed_everything(seed)
     net = pet_net(shrink)
