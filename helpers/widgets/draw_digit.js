@@ -1,8 +1,7 @@
 const SIDE = 28;
 const BRUSH = 2; // pixels from the middle of a stroke to where it ends; the last one fades
 
-/** The bytes behind a DataView, an ArrayBuffer or an array, as text that can be compared. */
-const fingerprint = (data) => new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength).join();
+const same = (one, other) => other !== null && one.every((value, i) => value === other[i]);
 
 /** Put ink on `pixels` along the line between two places, (x, y) each, in pixels. Returns whether anything changed. */
 function stroke(pixels, [x0, y0], [x1, y1]) {
@@ -33,6 +32,7 @@ function render({ model, el: host }) {
   let pen = null; // where the pen is while it draws
   let sent = null; // what Python was last given from here
   let waiting = null; // the timer of a question that Python has not answered
+  let changes = 0; // of the drawing, by hand
 
   // The drawing.
   const canvas = el("canvas", { tabindex: 0, role: "application", class: "dd-canvas" });
@@ -59,17 +59,16 @@ function render({ model, el: host }) {
       el("div", { class: "dd-answer" }, guess, error, el("ol", { class: "dd-bars", "aria-label": "Probability of each digit" }, ...bars.map((bar) => bar.node)))),
     keys, place, el("h4", {}, "Feature maps"), scale, layers, hidden);
 
-  /** Ask Python about the newest pixels, unless it has not answered yet or knows them. */
+  const known = () => same(pixels, floats(get("_seen").pixels));
+
+  /** Ask Python about the newest pixels, unless it knows them or has not yet answered about older ones. */
   function ask() {
-    const now = fingerprint(pixels);
-    const known = now === fingerprint(get("_seen").pixels);
-    root.toggleAttribute("data-waiting", !known);
-    if (known || waiting !== null) return;
-    sent = now;
+    if (waiting !== null || known()) return;
+    sent = pixels.slice();
     waiting = setTimeout(() => {
       guess.textContent = "Python is busy with another cell, or does not answer. Your drawing is kept.";
     }, 4000);
-    model.set("pixels", new DataView(pixels.slice().buffer));
+    model.set("pixels", new DataView(sent.buffer));
     model.save_changes();
   }
   function receive() {
@@ -78,21 +77,23 @@ function render({ model, el: host }) {
     repaint();
     ask();
   }
-  function draw(from, to) {
-    if (!stroke(pixels, from, to)) return;
+  function changed() {
+    root.setAttribute("data-waiting", ++changes); // until the answer about these pixels is painted
     repaint();
     ask();
+  }
+  function draw(from, to) {
+    if (stroke(pixels, from, to)) changed();
   }
   function wipe() {
     pixels = new Float32Array(SIDE * SIDE);
-    repaint();
-    ask();
+    changed();
   }
   function follow() {
-    const now = fingerprint(get("pixels"));
-    if (now === sent) return; // an echo: the drawing may have gone on since
+    const given = floats(get("pixels"));
+    if (same(given, sent)) return; // an echo: the drawing may have gone on since
     sent = null;
-    pixels = floats(get("pixels"));
+    pixels = given;
     repaint();
   }
 
@@ -157,6 +158,7 @@ function render({ model, el: host }) {
     canvas.setAttribute("aria-label", `Drawing, 28 × 28 pixels${ink ? "" : ", empty"}`);
     Object.assign(frame.style, { left: `${(cursor[1] / SIDE) * 100}%`, top: `${(cursor[0] / SIDE) * 100}%` });
     const seen = get("_seen");
+    if (known()) root.removeAttribute("data-waiting");
     if (painted === seen) return;
     painted = seen;
     error.textContent = seen.error ?? "";

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 
@@ -12,7 +13,6 @@ from torch import Tensor, nn
 
 from ..shapes import short
 from .base import Widget
-from .layer_stack import _calls, _random_input
 
 SIDE, CLASSES = 28, 10
 MOST_LAYERS, MOST_MAPS, LARGEST_MAP = 12, 16, 28  # what is shown: layers, maps of each, pixels a side
@@ -37,7 +37,7 @@ class DrawDigit(Widget):
 
     sentence = "This is a still picture. Run this cell to draw."
 
-    pixels = t.TraitType().tag(sync=True, to_json=lambda pixels, _: _bytes(pixels))
+    pixels = t.TraitType().tag(sync=True, echo_update=False, to_json=lambda pixels, _: _bytes(pixels))
     _seen = t.Dict().tag(sync=True)  # what the browser shows, and the pixels that it is about
 
     def __init__(self, model: nn.Module, *, pixels: Tensor | None = None, mean: float = 0.0, std: float = 1.0) -> None:
@@ -136,29 +136,46 @@ class _Answer:
 
 
 def _look(model: nn.Module, image: Tensor) -> _Answer:
-    """Return what the model makes of one image (1, 1, 28, 28)."""
-    given: list[object] = []
-    handle = model.register_forward_hook(lambda _module, _inputs, output: given.append(output))
-    like = _random_input(model, image.shape[1:], 1)
+    """Return what the model makes of one image (1, 1, 28, 28). It is left as it was."""
+    maps: dict[str, Tensor] = {}
+
+    def keep(name: str) -> Callable:
+        def seen(module: nn.Module, _inputs: tuple, output: object) -> None:
+            if isinstance(output, Tensor) and output.ndim == 4 and len(output) == 1 and output.is_floating_point():
+                title, use = f"{type(module).__name__} ({name})", 1
+                while title in maps:
+                    use += 1
+                    title = f"{type(module).__name__} ({name}, use {use})"
+                maps[title] = output[0].float().cpu().clone()  # a later layer may work on it in place
+
+        return seen
+
+    leaves = [(name or "model", module) for name, module in model.named_modules() if not list(module.children())]
+    handles = [module.register_forward_hook(keep(name)) for name, module in leaves]
+    modes = {module: module.training for module in model.modules()}
+    threads = torch.get_num_threads()
+    like = next((value for value in model.parameters() if value.is_floating_point()), image)
     try:
+        torch.set_num_threads(1)  # for one small image, threads wait for each other longer than they work
+        model.eval()
         with torch.no_grad():
-            calls = _calls(model, image.to(like))
+            logits = model(image.to(like))
+    except Exception as error:
+        told = " ".join(str(error).split())[:200]
+        raise t.TraitError(
+            f"the model cannot read an image of shape (1, 1, 28, 28): {type(error).__name__}: {told}"
+        ) from None
     finally:
-        handle.remove()
-    logits = given[-1]
+        torch.set_num_threads(threads)
+        for handle in handles:
+            handle.remove()
+        for module, mode in modes.items():
+            module.training = mode
     if not isinstance(logits, Tensor) or logits.shape != (1, CLASSES):
-        found = f"a tensor {tuple(logits.shape)}" if isinstance(logits, Tensor) else short(logits)
-        raise t.TraitError(f"the model gives {found} for one digit; it must give logits (1, 10), one for each digit.")
+        found = f"a tensor of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else short(logits)
+        raise t.TraitError(f"the model gives {found} for one image; it must give logits (1, 10), one for each digit.")
     if not logits.isfinite().all():
         raise t.TraitError("the model gives nan or an infinite number: train it again with a smaller lr.")
-    maps = {
-        f"{type(call.module).__name__} ({call.name})": call.kept[0].float().cpu()
-        for call in calls
-        if isinstance(call.kept, Tensor)
-        and call.kept.is_floating_point()
-        and call.kept.ndim == 4
-        and len(call.kept) == 1
-    }
     return _Answer(logits[0].float().softmax(0).cpu(), maps)
 
 
@@ -166,7 +183,9 @@ def _shown(name: str, maps: Tensor) -> dict[str, object]:
     """Return a layer's first maps for the browser; large ones are averaged down to 28 pixels a side."""
     channels, height, width = maps.shape
     sides = [min(height, LARGEST_MAP), min(width, LARGEST_MAP)]
-    first = F.adaptive_avg_pool2d(maps[:MOST_MAPS].nan_to_num(), sides)
+    first = maps[:MOST_MAPS].nan_to_num()
+    if sides != [height, width]:
+        first = F.adaptive_avg_pool2d(first, sides)
     return {
         "name": name,
         "shape": [channels, height, width],

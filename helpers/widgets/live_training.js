@@ -27,7 +27,7 @@ function chart(title, label) {
       const toX = (epoch) => inside.x + ((epoch - 1) / Math.max(1, epochs - 1)) * (inside.width - 16) + 8;
       const toY = (value) => inside.y + ((high - value) / (high - low)) * inside.height;
       const text = (x, y, anchor, words) => svg("text", { x, y, "text-anchor": anchor }, words);
-      const whole = ticks(1, Math.max(2, epochs)).filter((n) => Number.isInteger(n) && n >= 1 && n <= epochs);
+      const whole = (epochs <= 10 ? Array.from({ length: epochs }, (_, i) => i + 1) : ticks(1, epochs)).filter((n) => Number.isInteger(n) && n >= 1 && n <= epochs);
       drawing.replaceChildren(
         ...marks.flatMap((value) => [
           svg("line", { class: "lt-grid", x1: inside.x, x2: inside.x + inside.width, y1: toY(value), y2: toY(value) }),
