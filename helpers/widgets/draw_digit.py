@@ -120,7 +120,7 @@ class DrawDigit(Widget):
         except t.TraitError as error:
             bars.set_visible(False)
             return plots.to_png(drawing.figure), f"A drawing of 28 × 28 pixels. {error}"
-        bars.barh(range(CLASSES), output, color="#0b63b5")
+        bars.barh(range(CLASSES), output.tolist(), color="#0b63b5")
         bars.set(xlim=(0, 1), yticks=range(CLASSES), xlabel="probability", title=f"the model says {output.argmax()}")
         bars.invert_yaxis()
         bars.spines[["top", "right"]].set_visible(False)
