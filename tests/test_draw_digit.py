@@ -233,14 +233,22 @@ def check_shown(page, widget: DrawDigit) -> None:
     assert page.locator(".dd-sign").all_inner_texts() == ["▶" if digit == best else "" for digit in range(10)]
     assert f"The model says {best}, with probability" in page.locator(".dd-guess").inner_text()
     for figure, (name, maps) in enumerate(widget.maps.items()):
-        canvases = page.locator("figure").nth(figure).locator("canvas")
-        assert canvases.count() == min(len(maps), MOST_MAPS)
+        count, (height, width) = min(len(maps), MOST_MAPS), maps.shape[1:]
         assert page.locator("figcaption").nth(figure).inner_text().startswith(f"{name}: {len(maps)} maps of ")
-        found = torch.tensor(
-            canvases.evaluate_all(
-                "(all) => all.map((one) => [...one.getContext('2d').getImageData(0, 0, one.width, one.height).data])"
+        picture = torch.tensor(
+            page.locator(".dd-maps")
+            .nth(figure)
+            .evaluate(
+                """(one) => [one.height, one.width,
+                  ...one.getContext("2d").getImageData(0, 0, one.width, one.height).data]"""
             )
-        ).view(min(len(maps), MOST_MAPS), *maps.shape[1:], 4)
+        )
+        picture = picture[2:].view(*picture[:2].tolist(), 4)
+        across = (picture.shape[1] + 4) // 60
+        rows, columns = (((torch.arange(side) + 0.5) * 56 / side).long() for side in (height, width))
+        found = torch.stack(
+            [picture[rows[:, None] + k // across * 60, columns + k % across * 60] for k in range(count)]
+        )
         shown = maps[:MOST_MAPS] / maps[:MOST_MAPS].abs().max()
         red, blue = found[..., 0], found[..., 2]
         assert (red[shown > 0.03] > blue[shown > 0.03]).all(), name

@@ -1,4 +1,6 @@
 const SIDE = 28;
+const CELL = 56; // pixels of the screen that a feature map is shown with
+const GAP = 4;
 const BRUSH = 2; // pixels from the middle of a stroke to where it ends; the last one fades
 
 const same = (one, other) => other !== null && one.every((value, i) => value === other[i]);
@@ -132,23 +134,41 @@ function render({ model, el: host }) {
     place.textContent = `Row ${cursor[0]}, column ${cursor[1]}, ink ${formatNumber(pixels[cursor[0] * SIDE + cursor[1]], 2)}.`;
   });
 
-  // One figure for each layer, made anew only when the layers are others.
+  // One figure for each layer, made anew only when the layers are others; one canvas for its maps, because many are slow.
   let figures = { key: "", list: [] };
   function figuresOf(shown) {
     const key = JSON.stringify(shown.map(({ name, shape }) => [name, shape]));
     if (key === figures.key) return figures.list;
-    const list = shown.map(({ name, shape: [channels, height, width], sides: [rows, columns] }) => {
-      const count = Math.min(channels, floats(shown.find((one) => one.name === name).data).length / (rows * columns));
-      const canvases = Array.from({ length: count }, () => el("canvas"));
+    const list = shown.map(({ name, shape: [channels, height, width], count }) => {
+      const maps = el("canvas", { class: "dd-maps", role: "img" });
       const range = el("span", { class: "dd-range" });
       const left = channels > count ? `, the first ${count} shown` : "";
-      const maps = el("div", { class: "dd-maps", role: "img" }, ...canvases);
       const title = `${name}: ${channels} ${channels === 1 ? "map" : "maps"} of ${height} × ${width}${left}`;
-      return { node: el("figure", {}, el("figcaption", {}, title, range), maps), canvases, range, maps, title };
+      return { node: el("figure", {}, el("figcaption", {}, title, range), maps), maps, range, title };
     });
     figures = { key, list };
     layers.replaceChildren(...list.map((one) => one.node));
     return list;
+  }
+  const one = document.createElement("canvas"); // a map, before it is enlarged
+  let room = 600; // for a row of maps, pixels
+  function paintMaps(maps, { data, count, sides: [rows, columns], low, high }) {
+    const values = floats(data);
+    const limit = Math.max(-low, high) || 1;
+    const across = Math.max(1, Math.min(count, Math.floor((room + GAP) / (CELL + GAP))));
+    const fine = Math.ceil(window.devicePixelRatio || 1);
+    const [width, height] = [across, Math.ceil(count / across)].map((n) => (n * (CELL + GAP) - GAP) * fine);
+    if (maps.width !== width || maps.height !== height) {
+      Object.assign(maps, { width, height });
+      maps.style.width = `${width / fine}px`;
+    }
+    const context = maps.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    for (let k = 0; k < count; k++) {
+      paint(one, values.subarray(k * rows * columns, (k + 1) * rows * columns), rows, columns, { low: -limit, high: limit, signed: true });
+      const [x, y] = [k % across, Math.floor(k / across)].map((n) => n * (CELL + GAP) * fine);
+      context.drawImage(one, x, y, CELL * fine, CELL * fine);
+    }
   }
 
   let painted = null;
@@ -171,16 +191,13 @@ function render({ model, el: host }) {
     bars.forEach(({ node, sign, fill, number }, digit) => {
       node.classList.toggle("dd-best", digit === best);
       sign.textContent = digit === best ? "▶" : "";
-      fill.style.width = `${100 * (chances[digit] || 0)}%`;
+      fill.style.transform = `scaleX(${chances[digit] || 0})`;
       number.textContent = Number.isNaN(chances[digit]) ? "–" : chances[digit].toFixed(3);
     });
     const shown = seen.layers ?? [];
-    figuresOf(shown).forEach(({ canvases, range, maps, title }, i) => {
-      const { data, sides: [rows, columns], low, high } = shown[i];
-      const values = floats(data);
-      const limit = Math.max(-low, high) || 1;
-      canvases.forEach((one, k) => paint(one, values.subarray(k * rows * columns, (k + 1) * rows * columns), rows, columns, { low: -limit, high: limit, signed: true }));
-      range.textContent = `${formatNumber(low, 3)} to ${formatNumber(high, 3)}`;
+    figuresOf(shown).forEach(({ maps, range, title }, i) => {
+      paintMaps(maps, shown[i]);
+      range.textContent = `${formatNumber(shown[i].low, 3)} to ${formatNumber(shown[i].high, 3)}`;
       maps.setAttribute("aria-label", `${title}, from ${range.textContent}`);
     });
     const more = seen.hidden ? `${seen.hidden} more layers are not shown.` : "";
@@ -190,10 +207,17 @@ function render({ model, el: host }) {
 
   const heard = [["pixels", follow], ["_seen", receive]];
   heard.forEach(([name, f]) => model.on(`change:${name}`, f));
+  const resized = new ResizeObserver(() => {
+    room = layers.clientWidth;
+    painted = null;
+    repaint();
+  });
+  resized.observe(layers);
   show();
   ask();
   return () => {
     clearTimeout(waiting);
+    resized.disconnect();
     heard.forEach(([name, f]) => model.off(`change:${name}`, f));
   };
 }

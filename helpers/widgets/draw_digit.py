@@ -189,6 +189,7 @@ def _shown(name: str, maps: Tensor) -> dict[str, object]:
     return {
         "name": name,
         "shape": [channels, height, width],
+        "count": len(first),
         "sides": sides,
         "low": first.min().item(),
         "high": first.max().item(),
