@@ -522,8 +522,9 @@ class _Functional(_Net):
 @exercise(
     title="The functional version, with dropout",
     contract="`FunctionalNet()`: the same net, (N, 3, 32, 32) → (N, 2), the same 18,090 parameters. In `__init__` "
-    "stand only the four layers that learn; tanh, pooling, flatten and dropout are function calls in `forward`. Between "
-    "the tanh after Linear(512, 32) and Linear(32, 2) comes dropout with p = 0.25, on in training, off in eval mode.  \n"
+    "stand only the four layers that learn; tanh, pooling, flatten and dropout are function calls in `forward`. "
+    "Between the tanh after Linear(512, 32) and Linear(32, 2) comes dropout with p = 0.25, on in training, off in "
+    "eval mode.  \n"
     "Example: after `net.eval()`, two calls with the same picture give the same logits.",
     hints=(
         "A layer without parameters has nothing to keep. Which function of `torch` or `F` does the same as `nn.Tanh`?",
