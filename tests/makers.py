@@ -47,7 +47,7 @@ def shifter() -> PictureShifter:
 
 def broken_tree() -> ModuleTree:
     body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Tanh())
-    return ModuleTree(nn.Sequential(body, nn.Identity(), body[2], nn.Linear(9, 2)), (2, 3, 8, 11))
+    return ModuleTree(nn.Sequential(body, nn.Identity(), body[2], nn.Linear(8, 2)), (2, 3, 8, 11))
 
 
 MAKERS: dict[str, Callable[[], Widget]] = {
