@@ -24,9 +24,9 @@ def registered() -> Prediction:
     """Ask what a module finds of a plain list."""
     return Prediction(
         "In `__init__` stands `self.layers = [nn.Linear(4, 4), nn.Linear(4, 2)]`, a plain Python list. How many "
-        "numbers does `net.parameters()` give to the optimizer?",
+        "parameters, counted as single numbers, does `net.parameters()` give to the optimizer?",
         number=0,
-        unit="numbers",
+        unit="parameters",
         wrong={
             30: "That many numbers are in the two layers. But the module does not look into a plain list.",
             24: "That many weights are in the two layers. But the module does not look into a plain list.",

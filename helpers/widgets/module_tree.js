@@ -124,7 +124,7 @@ function render({ model, el: host }) {
     const twisty = el("span", { class: "mt-twisty", "aria-hidden": "true" }, row.children ? (opened ? "▾" : "▸") : "");
     twisty.addEventListener("click", () => toggle(row));
     const kind = row.depth ? el("span", { class: "mt-kind" }, row.kind) : null;
-    const same = row.same ? el("span", { class: "mt-kind" }, `the same as ${row.same}`) : null;
+    const same = row.same ? el("span", { class: "mt-kind" }, `(the same as ${row.same})`) : null;
     const name = el("td", { role: "gridcell", class: "mt-name" },
       el("span", { class: "mt-indent", style: `--depth: ${Math.min(row.depth, 12)}` }, twisty, el("strong", {}, row.name), " ", kind, same && " ", same));
     const calls = row.count > 1 ? el("span", { class: "mt-kind" }, ` ${row.count} calls`) : null;

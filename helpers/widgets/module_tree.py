@@ -214,7 +214,8 @@ def _line(row: dict) -> str:
     way = f": {row['inputs']} → {row['output'] or '?'}" if row["inputs"] else ""
     counted = f", {_numbered(row['parameters'])} parameters" if row["parameters"] != 0 else ""
     note = f". {row['note']}" if row["note"] and row["state"] == BROKE else ""
-    return f"{'· ' * row['depth']}{mark}{row['name']} {row['kind'] if row['depth'] else ''}{way}{counted}{note}"
+    kind = f" {row['kind']}" if row["depth"] else ""
+    return f"{'· ' * row['depth']}{mark}{row['name']}{kind}{way}{counted}{note}"
 
 
 # --- The tree --------------------------------------------------------------------------------------------------------

@@ -360,6 +360,11 @@ class Block(nn.Module):
         return F.relu(out + x) if self.skip else F.relu(out)
 
 
+# %% [markdown]
+# What is it for? Stack sixteen of them, with and without the `+ x`, and look at the gradient in each.
+
+
+# %%
 def gradients(skip, depth=16):
     """The size of the gradient in each block of a deep stack, from the first to the last."""
     seed_everything(seed)
@@ -375,6 +380,7 @@ assert residual[0] / residual[-1] > 1e-2
 # %%
 ax = plots.curves({"without the skip": plain, "with it": residual}, x="block", y="size of the gradient")
 ax.set_yscale("log")
+ax.set_xticks([1, 4, 8, 12, 16])
 plots.show(
     ax,
     "The gradient's size in each of 16 blocks, on a logarithmic axis. Without the skip it falls from the last block to the "
@@ -382,7 +388,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Sixteen blocks, before any training. On the way back without the skip, the gradient shrinks in each block, and the first one gets next to
+# This is before any training. On the way back without the skip, the gradient shrinks in each block, and the first one gets next to
 # nothing: less than a hundred millionth of the last one's. The `+ x` gives it a way around.
 #
 # The sum needs two tensors of one shape. Where a block changes the number of channels, a 1×1 convolution brings `x` there.
