@@ -282,8 +282,8 @@ for number, name in enumerate(["conv1", "conv1", "conv2", "conv2"], start=1):
     plots.signed(middle[name][0, channel], ax[number], title=f"{name}, map {channel}")
 plots.show(
     ax,
-    "An airplane, and four signed maps caught by the hooks: two of 32 × 32 after the first convolution, in which the airplane "
-    "is still to be seen, and two coarser ones of 16 × 16 after the second.",
+    "An airplane, and four signed maps caught by the hooks: two of 32 × 32 after the first convolution, in which the "
+    "airplane is still to be seen, and two coarser ones of 16 × 16 after the second.",
 )
 
 # %% [markdown]
@@ -383,8 +383,8 @@ ax.set_yscale("log")
 ax.set_xticks([1, 4, 8, 12, 16])
 plots.show(
     ax,
-    "The gradient's size in each of 16 blocks, on a logarithmic axis. Without the skip it falls from the last block to the "
-    "first by more than ten powers of ten; with the skip it stays about level.",
+    "The gradient's size in each of 16 blocks, on a logarithmic axis. Without the skip it falls from the last block to "
+    "the first by more than ten powers of ten; with the skip it stays about level.",
 )
 
 # %% [markdown]
