@@ -12,6 +12,7 @@ from helpers.widgets import (
     KernelLab,
     LayerStack,
     LineFitter,
+    ModuleTree,
     OptimizerRace,
     PictureShifter,
     Prediction,
@@ -44,6 +45,11 @@ def shifter() -> PictureShifter:
     return PictureShifter({"one": net, "other": net}, images, torch.tensor([1, 0, 1, 1]), ("airplane", "bird"))
 
 
+def broken_tree() -> ModuleTree:
+    body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Tanh())
+    return ModuleTree(nn.Sequential(body, nn.Identity(), body[2], nn.Linear(8, 2)), (2, 3, 8, 11))
+
+
 MAKERS: dict[str, Callable[[], Widget]] = {
     "prediction": of_text,
     "number": of_number,
@@ -58,4 +64,5 @@ MAKERS: dict[str, Callable[[], Widget]] = {
     "shifter": shifter,
     "window walker": lambda: WindowWalker(padding=1, padding_mode="reflect", stride=4, pixel=(0, 1)),
     "layer stack": LayerStack,
+    "module tree": broken_tree,
 }

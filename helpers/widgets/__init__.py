@@ -15,6 +15,7 @@ _MODULES = {
     "SeriesMap": "series_map",
     "WindowWalker": "window_walker",
     "LayerStack": "layer_stack",
+    "ModuleTree": "module_tree",
 }
 __all__ = sorted(_MODULES)
 
