@@ -14,6 +14,7 @@ from helpers.widgets import (
     LayerStack,
     LineFitter,
     LiveTraining,
+    ModuleTree,
     OptimizerRace,
     PictureShifter,
     Prediction,
@@ -44,6 +45,11 @@ def shifter() -> PictureShifter:
     net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 12 * 15, 2))
     images = torch.rand(4, 3, 12, 15, generator=generator)
     return PictureShifter({"one": net, "other": net}, images, torch.tensor([1, 0, 1, 1]), ("airplane", "bird"))
+
+
+def broken_tree() -> ModuleTree:
+    body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Tanh())
+    return ModuleTree(nn.Sequential(body, nn.Identity(), body[2], nn.Linear(8, 2)), (2, 3, 8, 11))
 
 
 def live_training() -> LiveTraining:
@@ -77,6 +83,7 @@ MAKERS: dict[str, Callable[[], Widget]] = {
     "shifter": shifter,
     "window walker": lambda: WindowWalker(padding=1, padding_mode="reflect", stride=4, pixel=(0, 1)),
     "layer stack": LayerStack,
+    "module tree": broken_tree,
     "live training": live_training,
     "draw digit": draw_digit,
 }

@@ -3,7 +3,7 @@
 `from helpers import exercises as ex`, then `ex.convolution.conv2d.check(conv2d)`, `.hint()`, `.solution()`.
 """
 
-from . import convolution, edges, gpu, limits, linear, losses, padding, pooling, start_here
+from . import convolution, edges, gpu, limits, linear, losses, modules, padding, pooling, start_here
 from .engine import EXERCISES, Exercise, Verdict
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "limits",
     "linear",
     "losses",
+    "modules",
     "padding",
     "pooling",
     "start_here",

@@ -15,6 +15,7 @@ _MODULES = {
     "SeriesMap": "series_map",
     "WindowWalker": "window_walker",
     "LayerStack": "layer_stack",
+    "ModuleTree": "module_tree",
     "LiveTraining": "live_training",
     "DrawDigit": "draw_digit",
 }
