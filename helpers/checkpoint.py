@@ -72,13 +72,13 @@ def load(path: str | os.PathLike, model: nn.Module, optimizer: torch.optim.Optim
     """
     path = _path(path)
     content = _read(path)
-    if told := _other_model(content["model"], model):
-        raise CheckpointError(f"{path} is of another model: {told}. Build the model as it was saved.")
+    if why := _other_model(content["model"], model):
+        raise CheckpointError(f"{path} is of another model: {why}. Build the model as it was saved.")
     if optimizer is None:
         model.load_state_dict(content["model"])
         return content["more"]
-    if told := _other_optimizer(content, optimizer):
-        raise CheckpointError(f"{path} is of another optimizer: {told}. Make the optimizer as it was saved.")
+    if why := _other_optimizer(content, optimizer):
+        raise CheckpointError(f"{path} is of another optimizer: {why}. Make the optimizer as it was saved.")
     model.load_state_dict(content["model"])
     optimizer.load_state_dict(content["optimizer"])
     _set_random_state(content["random"])

@@ -42,7 +42,7 @@ def gradients(model: nn.Module, images: Tensor, labels: Tensor) -> list[Tensor]:
 
 
 def run(device: str, epochs: int, seed: int) -> dict:
-    """Train in this process, one of several, and return what is to be told."""
+    """Train in this process, one of several, and return what there is to report."""
     rank, world = dist.get_rank(), dist.get_world_size()
     place = torch.device(device, int(os.environ["LOCAL_RANK"])) if device == "cuda" else torch.device(device)
     images, labels = load("digits", "train")
@@ -134,9 +134,9 @@ def main() -> None:
         torch.set_num_threads(1)
     dist.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
-        told = run(device, args.epochs, args.seed)
+        report = run(device, args.epochs, args.seed)
         if dist.get_rank() == 0:
-            print(json.dumps(told))
+            print(json.dumps(report))
     finally:
         dist.destroy_process_group()
 

@@ -208,8 +208,8 @@ assert not torch.equal(whole[0].weight, broken[0].weight) and gone_on == all_at_
 # The interrupted run ends at the same weights, bit for bit. (On a GPU some sums are added up in a changing order, so there
 # the last digits may differ.)
 #
-# And when the file is no good? Half a file, the file of another model, a pickle with a surprise in it: each is told in
-# a sentence, the file stays, the model is untouched.
+# And when the file is no good? Half a file, the file of another model, a pickle with a surprise in it: each gets a clear
+# sentence, the file stays, the model is untouched.
 
 # %% tags=["nbval-ignore-output"]
 with chdir(folder.name):
@@ -235,21 +235,21 @@ model.load_state_dict(best_state)
 model.eval()
 with torch.no_grad():
     logits = torch.cat([model(x.to(device)).cpu() for x in test_x.split(512)])
-probabilities, told = logits.softmax(1).max(1)
-wrong = (told != test_y).nonzero().flatten()
+probabilities, answers = logits.softmax(1).max(1)
+wrong = (answers != test_y).nonzero().flatten()
 assert abs(1 - len(wrong) / len(test_y) - best) < 1e-3
 
 # %%
 for row in range(3):
     ax = plots.axes(10, size=1.05)
     for axis, i in zip(ax, range(10 * row, 10 * row + 10), strict=True):
-        right = told[i] == test_y[i]
+        right = answers[i] == test_y[i]
         plots.image(test_x[i] * std + mean, axis)
-        axis.set_title(f"{told[i]}" if right else f"✗ {told[i]}, is {test_y[i]}", fontsize=9)
+        axis.set_title(f"{answers[i]}" if right else f"✗ {answers[i]}, is {test_y[i]}", fontsize=9)
     plots.show(
         ax,
-        f"Test pictures {10 * row + 1} to {10 * row + 10}, handwritten digits; above each stands the digit that the "
-        "net tells, marked by a cross where it is another one.",
+        f"Test pictures {10 * row + 1} to {10 * row + 10}, handwritten digits; above each stands the net's "
+        "answer, marked by a cross where it is wrong.",
     )
 
 # %% [markdown]
@@ -257,8 +257,8 @@ for row in range(3):
 # What is right stands on the diagonal. It is scikit-learn's; by hand it is one line.
 
 # %%
-matrix = confusion_matrix(test_y, told, labels=range(10))
-by_hand = torch.zeros(10, 10, dtype=torch.int64).index_put_((test_y, told), torch.tensor(1), accumulate=True)
+matrix = confusion_matrix(test_y, answers, labels=range(10))
+by_hand = torch.zeros(10, 10, dtype=torch.int64).index_put_((test_y, answers), torch.tensor(1), accumulate=True)
 assert (matrix == by_hand.numpy()).all() and matrix.trace() == len(test_y) - len(wrong)
 
 ax = plots.axes(1, size=4)[0]
@@ -280,7 +280,7 @@ assert losses[wrong].min() > 0.69  # wrong: the true digit got at most one half,
 ax = plots.axes(6, size=1.8)
 for axis, i in zip(ax, worst, strict=True):
     plots.image(test_x[i] * std + mean, axis)
-    axis.set_title(f"{test_y[i]}, told {told[i]}\nwith {probabilities[i]:.0%}", fontsize=9)
+    axis.set_title(f"{test_y[i]}, taken for {answers[i]}\nwith {probabilities[i]:.0%}", fontsize=9)
 plots.show(
     ax,
     "The six test pictures with the largest loss. Each is a digit in an unusual hand; above it stand the true digit, "
@@ -409,7 +409,7 @@ if not on_gpu:
     print("with a GPU, a third line shows what pin_memory brings")
 
 # %% [markdown]
-# **channels_last** stores the numbers of a pixel's channels side by side. Shape and values stay; the order in memory, told
+# **channels_last** stores the numbers of a pixel's channels side by side. Shape and values stay; the order in memory, given
 # by the *strides*, changes. Many convolutions read this order faster.
 
 # %%
@@ -570,8 +570,8 @@ for shrink in ("pool", "stride"):
     assert accuracy(net, x[140:], y[140:]) > 0.85
 
 # %% [markdown]
-# Both learn to tell the ears. A stride computes only what is kept, so it takes about half the time; pooling looks at each
-# place and keeps the strongest. On real photographs, measure again.
+# Both learn to tell the ears apart. A stride of 2 computes a quarter of the places, and keeps them all; pooling computes each
+# place and keeps the strongest of four. On real photographs, measure again.
 #
 # ## 8 · More than one process
 #
@@ -589,15 +589,15 @@ predict.two_halves()
 # are two processes on this machine's CPU.
 
 # %% tags=["nbval-ignore-output"]
-told_by_two = distributed.start(2, epochs=1, seed=seed)
+report = distributed.start(2, epochs=1, seed=seed)
 for name in ("backend", "processes", "images for each process"):
-    print(f"{name}: {told_by_two[name]}")
+    print(f"{name}: {report[name]}")
 
 # %%
-assert told_by_two["processes"] == 2 and told_by_two["images for each process"] == 719  # 1,437 images, dealt out
-assert told_by_two["gradients, largest difference from one process"] < 1e-6 < 0.01 < told_by_two["gradients, largest"]
-assert told_by_two["gradients, difference without the others"] > 1e-3
-assert told_by_two["weights, largest difference between processes"] == 0
+assert report["processes"] == 2 and report["images for each process"] == 719  # 1,437 images, dealt out
+assert report["gradients, largest difference from one process"] < 1e-6 < 0.01 < report["gradients, largest"]
+assert report["gradients, difference without the others"] > 1e-3
+assert report["weights, largest difference between processes"] == 0
 
 # %% [markdown]
 # Up to rounding, the gradients are those of one process that sees the whole batch, and after the epoch the weights of the
@@ -669,6 +669,19 @@ assert torch.allclose(draw.output, by_torch, atol=1e-4) and abs(draw.output.sum(
 # %% tags=["exercise:gpu.resume"]
 
 # %% tags=["exercise:gpu.cats_net"]
+
+# %% [markdown]
+# ### The puzzles, solved
+#
+# Two ways lead to log 10 = 2.303. A rate far too small moves nothing. One far too large throws the weights so far in the first
+# steps that no picture gets through to the end any more. With momentum 0.9, a rate near 0.05 learns fast. The drawings have no one
+# solution: they depend on what *your* net has learned.
+
+# %%
+ends = {}
+for lr in (1e-6, 0.05, 1.0):
+    ends[lr] = fit(fresh(), **(run | {"lr": lr})).loss[-1]
+assert ends[1e-6] > 2.25 and ends[1.0] > 2.25 and ends[0.05] < 1.2, ends
 
 # %% [markdown]
 # ## Myth check
