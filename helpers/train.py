@@ -1,20 +1,23 @@
 """A small training loop on tensors in memory, with what belongs to it: seeds, the device, accuracy, timing."""
 
 import contextlib
+import dataclasses
 import math
 import os
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from numbers import Real
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from . import checkpoint as checkpoints
 from .shapes import short, whole_number
 
 
@@ -83,11 +86,13 @@ def fit(
     seed: int = 0,
     validation: tuple[Tensor, Tensor] | None = None,
     on_epoch: Callable[[int, History], object] | None = None,
+    checkpoint: str | os.PathLike | None = None,
 ) -> History:
     """Train a classifier with cross-entropy. The model is moved to the device, is changed, and stays there.
 
     Interrupting the run (the stop button, Ctrl-C) ends it and keeps what was learned. So does a loss that is no longer
-    a finite number; the weights are then those of the last step whose loss was finite, and the reason is printed.
+    a finite number; the weights are then those of the last step whose loss was finite, and the reason is printed. A
+    device without enough memory ends it too, and what was learned is kept.
 
     Args:
         model: maps images to logits, (N, classes).
@@ -100,9 +105,13 @@ def fit(
         seed: seeds every source of chance before the first step: order, dropout.
         validation: images and labels to look at after each epoch.
         on_epoch: called after each epoch with its number, from 1, and the history so far.
+        checkpoint: a file that is written anew after each epoch. Where it is already there, the run goes on from it:
+            on a CPU to the same weights, bit for bit, as a run that was never interrupted.
     Raises:
         ValueError: a value is out of range, the model has nothing to train, the images hold nan, or images, labels
             and logits do not fit each other.
+        CheckpointError, a ValueError: the file is damaged or of another model or run; the model is untouched.
+        MemoryError: model and data do not fit into the device's memory.
     """
     _check_model(model)
     if not any(value.requires_grad for value in model.parameters()):
@@ -120,21 +129,33 @@ def fit(
     if on_epoch is not None and not callable(on_epoch):
         raise ValueError(f"on_epoch must be a function of the epoch and the history, or None, got {short(on_epoch)}.")
     place = pick_device(device)
-    images, labels = (part.to(place) for part in _checked(data, "data"))
-    if validation is not None:
-        validation = tuple(part.to(place) for part in _checked(validation, "validation"))
-    model.to(place)
-    for x, y in [(images, labels), *([validation] if validation else [])]:
-        with _looking(model):
-            _fitting(model(x[:2]), x[:2], y)
+    data = _checked(data, "data")
+    validation = None if validation is None else _checked(validation, "validation")
+    try:
+        images, labels = (part.to(place) for part in data)
+        validation = validation and tuple(part.to(place) for part in validation)
+        model.to(place)
+        for x, y in [(images, labels), *([validation] if validation else [])]:
+            with _looking(model):
+                _fitting(model(x[:2]), x[:2], y)
+    except RuntimeError as error:
+        if not _out_of_memory(error):
+            raise
+        raise MemoryError(
+            f"model and data do not fit into the memory of {place}: use fewer images, or 'cpu'."
+        ) from error
     seed_everything(seed)
     steps = optimizer(model.parameters(), lr=rate)
     history = History()
+    settings = {"lr": rate, "batch_size": batch_size, "seed": int(seed)}
+    if checkpoint is not None and Path(checkpoint).exists():
+        history = _resumed(checkpoint, model, steps, settings)
+    done = len(history.loss)
     good, before = ({name: value.clone() for name, value in model.state_dict().items()} for _ in range(2))
 
-    bar = tqdm(total=epochs, unit="epoch", disable=not _watched())
+    bar = tqdm(total=epochs, initial=done, unit="epoch", disable=not _watched())
     try:
-        for epoch in range(1, epochs + 1):
+        for epoch in range(done + 1, epochs + 1):
             model.train()
             loss_sum = right = 0.0
             for step, batch in enumerate(torch.randperm(len(images)).to(place).split(batch_size), start=1):
@@ -153,11 +174,21 @@ def fit(
             if validation is not None:
                 history.validation.append(accuracy(model, *validation))
             bar.update()
+            if checkpoint is not None:
+                checkpoints.save(checkpoint, model, steps, history=dataclasses.asdict(history), settings=settings)
             if on_epoch is not None:
                 on_epoch(epoch, history)
     except FloatingPointError as error:
         model.load_state_dict(good)
         history.stopped = f"Stopped: {error}. The model keeps its last good weights; try a smaller lr than {rate:g}."
+        print(history.stopped)
+    except RuntimeError as error:
+        if not _out_of_memory(error):
+            raise
+        history.stopped = (
+            f"Stopped: the memory of {place} is full after {len(history.loss)} of {epochs} epochs. What was learned is "
+            f"kept; try a smaller batch_size than {batch_size}, or device 'cpu'."
+        )
         print(history.stopped)
     except KeyboardInterrupt:
         history.stopped = f"Stopped by hand after {len(history.loss)} of {epochs} epochs. What was learned is kept."
@@ -231,6 +262,55 @@ def seconds(function: Callable[[], object], repeat: int = 5) -> float:
         wait()
         times.append(time.perf_counter() - start)
     return min(times)
+
+
+def progress(epochs: Iterable[int]) -> Iterable[int]:
+    """Return the epochs to loop over, with a progress bar where somebody watches."""
+    return tqdm(epochs, unit="epoch", disable=not _watched())
+
+
+def compiled(model: nn.Module, images: Tensor) -> nn.Module | None:
+    """Return what `torch.compile` makes of a model, already compiled for these images, forwards and backwards.
+
+    The first call of a compiled model may take a minute. Where it cannot be compiled, for example because there is no
+    C++ compiler, the reason is printed and None comes back.
+
+    Args:
+        images: a batch of the shape that will be used, on the model's device.
+    """
+    try:
+        made = torch.compile(model)
+        made(images).sum().backward()
+    except Exception as error:  # each backend of torch.compile has errors of its own
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        print(f"torch.compile does not work here: {type(error).__name__}: {lines[0] if lines else ''}")
+        print("On a CPU it needs a C++ compiler, on a GPU also Triton. Everything else works without it.")
+        return None
+    finally:
+        model.zero_grad()
+    return made
+
+
+def _resumed(
+    path: str | os.PathLike, model: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, float]
+) -> History:
+    """Bring a run back from its checkpoint and return its history, if it was made with the same settings."""
+    kept = checkpoints.peek(path)
+    if kept.keys() != {"history", "settings"}:
+        raise checkpoints.CheckpointError(f"{path} was not written by fit: give another name. The file is kept.")
+    for name, value in settings.items():
+        if kept["settings"].get(name) != value:
+            raise checkpoints.CheckpointError(
+                f"{path} is of a run with {name} {kept['settings'].get(name)}, and this one has {value}: go on with "
+                f"the same, or name another file."
+            )
+    checkpoints.load(path, model, optimizer)
+    return History(**kept["history"])
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device had too little memory. CUDA has an error of its own for it, the CPU only a message."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _check_model(model: object) -> None:

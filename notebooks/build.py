@@ -28,7 +28,10 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
-REAL = {"03": {"epochs": 100}}  # what a notebook takes on real data beside the data itself
+REAL = {
+    "03": {"epochs": 100},
+    "10": {"epochs": 6, "bird_epochs": 100, "with_compile": True},
+}  # what a notebook takes on real data beside the data itself
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 

@@ -9,10 +9,13 @@ from helpers.widgets import (
     ActivationExplorer,
     AxesExplorer,
     DataPanel,
+    DrawDigit,
     EquivarianceMeter,
     KernelLab,
     LayerStack,
     LineFitter,
+    LiveTraining,
+    ModuleTree,
     OptimizerRace,
     PictureShifter,
     Prediction,
@@ -45,6 +48,28 @@ def shifter() -> PictureShifter:
     return PictureShifter({"one": net, "other": net}, images, torch.tensor([1, 0, 1, 1]), ("airplane", "bird"))
 
 
+def broken_tree() -> ModuleTree:
+    body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Tanh())
+    return ModuleTree(nn.Sequential(body, nn.Identity(), body[2], nn.Linear(8, 2)), (2, 3, 8, 11))
+
+
+def live_training() -> LiveTraining:
+    generator = torch.Generator().manual_seed(0)
+    images, labels = torch.rand(40, 1, 3, 4, generator=generator), torch.arange(40) % 2
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    widget = LiveTraining(net, (images, labels), validation=(images[:10], labels[:10]), epochs=3, device="cpu")
+    widget.run()
+    return widget
+
+
+def draw_digit() -> DrawDigit:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(864, 10))
+    pixels = torch.zeros(28, 28)
+    pixels[5:23, 13:16] = 1
+    return DrawDigit(net, pixels=pixels)
+
+
 MAKERS: dict[str, Callable[[], Widget]] = {
     "prediction": of_text,
     "number": of_number,
@@ -60,4 +85,7 @@ MAKERS: dict[str, Callable[[], Widget]] = {
     "window walker": lambda: WindowWalker(padding=1, padding_mode="reflect", stride=4, pixel=(0, 1)),
     "layer stack": LayerStack,
     "axes explorer": AxesExplorer,
+    "module tree": broken_tree,
+    "live training": live_training,
+    "draw digit": draw_digit,
 }

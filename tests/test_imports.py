@@ -21,12 +21,15 @@ ARROWS = {
     "data": (("drawings", "download"), ("torch", "torchvision", "numpy", "PIL", "sklearn")),
     "drawings": ((), ("torch", "numpy")),
     "download": ((), ("tqdm", "filelock")),
-    "train": (("shapes",), ("torch", "numpy", "tqdm")),
+    "checkpoint": (("shapes",), ("torch", "numpy")),
+    "train": (("shapes", "checkpoint"), ("torch", "numpy", "tqdm")),
+    "pictures": (("shapes",), ("torch", "numpy", "PIL")),
+    "distributed": (("data", "train"), ("torch",)),
     "plots": (("shapes",), ("torch", "numpy", "PIL", "matplotlib", "IPython")),
     "exercises": (("shapes", "ops", "progress"), ("torch", "numpy", "IPython")),
     "predictions": (("widgets",), ()),
     "widgets": (
-        ("shapes", "ops", "kernels", "plots", "data", "download", "progress", "exercises"),
+        ("shapes", "ops", "kernels", "plots", "data", "download", "train", "progress", "exercises"),
         ("torch", "numpy", "PIL", "IPython", "psutil", "traitlets", "ipywidgets", "anywidget"),
     ),
 }
@@ -35,6 +38,7 @@ LATE = {
     "data": {"torchvision", "numpy", "PIL", "sklearn"},
     "drawings": {"numpy"},
     "download": {"tqdm", "filelock"},
+    "pictures": {"numpy", "PIL"},
     "widgets": {"helpers.plots"},
 }
 # Of the widgets, only the panels of notebook 00 show what the learner has passed.

@@ -332,3 +332,55 @@ def test_seconds() -> None:
         train.seconds(lambda: None, repeat=0)
     with pytest.raises(ValueError, match="function must be callable"):
         train.seconds(3)
+
+
+class Full(nn.Module):
+    """A linear layer on a device whose memory is full from the given call on."""
+
+    def __init__(self, calls: int, error: RuntimeError) -> None:
+        super().__init__()
+        self.linear, self.calls, self.error = nn.Linear(4, 3), calls, error
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls -= 1
+        if self.calls < 0:
+            raise self.error
+        return self.linear(x)
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_a_full_memory_is_told_and_what_was_learned_is_kept(error: RuntimeError, capsys: pytest.CaptureFixture) -> None:
+    model = Full(4, error)  # one look before the run, then three steps
+    before = weights(model)
+    history = train.fit(model, blobs(), epochs=5, batch_size=45, device="cpu")
+    assert "memory of cpu is full after 1 of 5 epochs" in history.stopped
+    assert "smaller batch_size than 45" in capsys.readouterr().out
+    assert len(history.loss) == 1
+    assert not torch.equal(weights(model), before)
+    with pytest.raises(MemoryError, match="do not fit into the memory of cpu: use fewer images"):
+        train.fit(Full(0, error), blobs(), epochs=1, device="cpu")
+
+
+def test_other_errors_of_a_model_pass_through() -> None:
+    with pytest.raises(RuntimeError, match="odd"):
+        train.fit(Full(1, RuntimeError("odd")), blobs(), epochs=1, device="cpu")
+
+
+def test_a_model_that_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    def no_compiler(model: nn.Module) -> None:
+        raise RuntimeError("No working C++ compiler found\nand more lines")
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    assert train.compiled(linear(), blobs()[0]) is None
+    assert "does not work here: RuntimeError: No working C++ compiler found\n" in capsys.readouterr().out
+    monkeypatch.setattr(torch, "compile", lambda model: nn.Sequential(model))
+    model = linear()
+    made = train.compiled(model, blobs()[0])
+    assert torch.equal(made(blobs()[0]), model(blobs()[0]))
+    assert model[0].weight.grad is None
+
+
+def test_progress_loops_over_what_it_is_given() -> None:
+    assert list(train.progress(range(1, 4))) == [1, 2, 3]

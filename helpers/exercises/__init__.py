@@ -3,7 +3,7 @@
 `from helpers import exercises as ex`, then `ex.convolution.conv2d.check(conv2d)`, `.hint()`, `.solution()`.
 """
 
-from . import convolution, edges, limits, linear, losses, normalization, padding, pooling, start_here
+from . import convolution, edges, gpu, limits, linear, losses, modules, normalization, padding, pooling, start_here
 from .engine import EXERCISES, Exercise, Verdict
 
 __all__ = [
@@ -12,9 +12,11 @@ __all__ = [
     "Verdict",
     "convolution",
     "edges",
+    "gpu",
     "limits",
     "linear",
     "losses",
+    "modules",
     "normalization",
     "padding",
     "pooling",

@@ -16,6 +16,9 @@ _MODULES = {
     "WindowWalker": "window_walker",
     "LayerStack": "layer_stack",
     "AxesExplorer": "axes_explorer",
+    "ModuleTree": "module_tree",
+    "LiveTraining": "live_training",
+    "DrawDigit": "draw_digit",
 }
 __all__ = sorted(_MODULES)
 

@@ -1,4 +1,4 @@
-// Shared by the panels of notebook 00, whose buttons ask Python to do something.
+// Shared by the panels, whose buttons ask Python to do something.
 
 const SILENCE = "Python does not answer. Run this cell again.";
 

@@ -1,4 +1,4 @@
-"""What the panels of notebook 00 share: their buttons ask Python, and every request is answered."""
+"""What panels share: their buttons ask Python, and every request is answered."""
 
 from __future__ import annotations
 

@@ -50,7 +50,9 @@ SERIES = (
         "How does a small kernel come to see a whole airplane?",
         "pooling",
     ),
-    Notebook(8, "Subclassing nn.Module", "What does a module do for you, and when is Sequential not enough?"),
-    Notebook(9, "Normalization", "Over which axes do you average, and what does it buy?"),
-    Notebook(10, "GPU training", "What is the whole program, and what changes when there is a GPU?"),
+    Notebook(
+        8, "Subclassing nn.Module", "What does a module do for you, and when is Sequential not enough?", "modules"
+    ),
+    Notebook(9, "Normalization", "Over which axes do you average, and what does it buy?", "normalization"),
+    Notebook(10, "GPU training", "What is the whole program, and what changes when there is a GPU?", "gpu"),
 )

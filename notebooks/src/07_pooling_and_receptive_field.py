@@ -679,7 +679,7 @@ assert shapes.receptive_field([(3,), (2, 2), (3,), (2, 2), (3,)])[-1].size == 18
 #
 # So that is how a small kernel comes to see a whole airplane: it reads maps whose pixels already stand for many.
 #
-# **Next:** 8 · Subclassing nn.Module (not written yet). Back to the [map of the series](00_start_here.ipynb).
+# **Next:** [8 · Subclassing nn.Module](08_subclassing_nn_module.ipynb). Back to the [map of the series](00_start_here.ipynb).
 #
 # **Sources.** A. Araujo, W. Norris and J. Sim, *Computing receptive fields of convolutional neural networks*, Distill (2019),
 # doi:10.23915/distill.00021. W. Luo and others, *Understanding the effective receptive field in deep convolutional neural

@@ -1,0 +1,376 @@
+"""Draw a digit: torch's own numbers, one question at a time, by mouse and by keyboard, and models of the wrong kind."""
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+from traitlets import TraitError
+from widget_page import draw
+
+from helpers.widgets import DrawDigit
+from helpers.widgets.draw_digit import MOST_LAYERS, MOST_MAPS
+
+PIXELS = torch.rand(28, 28, generator=torch.Generator().manual_seed(1))
+
+
+def net() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 20, 5), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Dropout(), nn.Flatten(), nn.Linear(2880, 10)
+    )
+
+
+def test_output_and_maps_are_torchs() -> None:
+    model = net()
+    widget = DrawDigit(model, pixels=PIXELS, mean=0.13, std=torch.tensor(0.3))
+    assert model.training, "it is left in its mode"
+    assert not any(module._forward_hooks for module in model.modules())
+    model.eval()
+    x = (PIXELS[None, None] - 0.13) / 0.3
+    with torch.no_grad():
+        torch.testing.assert_close(widget.output, model(x)[0].softmax(0))
+        first = model[0](x)[0]
+        torch.testing.assert_close(widget.maps["Conv2d (0)"], first)  # as it was before the ReLU worked on it in place
+        torch.testing.assert_close(widget.maps["ReLU (1)"], first.relu())
+        torch.testing.assert_close(widget.maps["MaxPool2d (2)"], model[2](first.relu()[None])[0])
+    assert list(widget.maps) == ["Conv2d (0)", "ReLU (1)", "MaxPool2d (2)", "Dropout (3)"]
+    torch.testing.assert_close(torch.tensor(widget._seen["probabilities"]), widget.output)
+    for layer, (name, maps) in zip(widget._seen["layers"], widget.maps.items(), strict=True):
+        assert (layer["name"], layer["shape"]) == (name, list(maps.shape))
+        shown = torch.frombuffer(bytearray(layer["data"]), dtype=torch.float32).view(-1, *layer["sides"])
+        assert torch.equal(shown, maps[:MOST_MAPS])
+        assert (layer["low"], layer["high"]) == (shown.min().item(), shown.max().item())
+
+
+def test_it_asks_with_one_thread_and_gives_the_others_back() -> None:
+    threads = torch.get_num_threads()
+    inside = []
+    model = net()
+    model.register_forward_pre_hook(lambda *_: inside.append(torch.get_num_threads()))
+    torch.set_num_threads(2)
+    try:
+        DrawDigit(model)
+        assert set(inside) == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_it_follows_pixels_and_more_training() -> None:
+    model = net()
+    widget = DrawDigit(model)
+    empty = widget.output
+    widget.pixels = PIXELS[None]
+    assert widget.pixels.shape == (28, 28)
+    assert widget._seen["pixels"] == PIXELS.numpy().tobytes()
+    assert not torch.equal(widget.output, empty)
+    widget.set_state({"pixels": memoryview(bytes(4 * 28 * 28))})
+    assert not widget.pixels.any()
+    assert widget._seen["probabilities"] == empty.tolist()
+    with torch.no_grad():
+        model[-1].bias[7] += 100
+    widget.look()
+    assert widget._seen["probabilities"][7] == pytest.approx(1)
+    given = torch.zeros(28, 28)
+    widget.pixels = given
+    given += 5
+    assert not widget.pixels.any(), "it keeps its own copy"
+
+
+class Twice(nn.Module):
+    """Uses one layer twice, has a large map and ends in a function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.same = nn.Conv2d(1, 1, 3, padding=1)
+        self.up = nn.Upsample(scale_factor=2)
+        self.many = nn.ModuleList([nn.Identity() for _ in range(MOST_LAYERS)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.up(self.same(self.same(x)))
+        for one in self.many:
+            x = one(x)
+        return x.flatten(1)[:, :10]
+
+
+def test_large_maps_and_many_layers_are_cut() -> None:
+    widget = DrawDigit(Twice(), pixels=PIXELS)
+    assert list(widget.maps)[:3] == ["Conv2d (same)", "Conv2d (same, use 2)", "Upsample (up)"]
+    assert len(widget._seen["layers"]) == MOST_LAYERS
+    assert widget._seen["hidden"] == 3
+    assert (widget._seen["layers"][2]["shape"], widget._seen["layers"][2]["sides"]) == ([1, 56, 56], [28, 28])
+    shown = torch.frombuffer(bytearray(widget._seen["layers"][2]["data"]), dtype=torch.float32).view(28, 28)
+    torch.testing.assert_close(shown, widget.maps["Conv2d (same, use 2)"][0])
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (print, "model is <built-in function print>; it must be a torch module"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(784, 2)), "the model gives a tensor of shape (1, 2) for one image"),
+        (nn.Conv2d(1, 10, 3), "the model gives a tensor of shape (1, 10, 26, 26) for one image"),
+        (nn.Linear(784, 10), "the model cannot read an image of shape (1, 1, 28, 28): RuntimeError: "),
+        (nn.Conv2d(3, 10, 3), "the model cannot read an image of shape (1, 1, 28, 28): RuntimeError: Given groups=1"),
+        (nn.Module(), "the model cannot read an image of shape (1, 1, 28, 28): NotImplementedError"),
+        (nn.LSTM(28, 10), "the model cannot read an image"),
+    ],
+    ids=["function", "two classes", "map", "no flatten", "colour", "no forward", "lstm"],
+)
+def test_a_model_of_the_wrong_kind_gives_one_sentence(model: object, said: str) -> None:
+    with pytest.raises(TraitError) as caught:
+        DrawDigit(model)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_breaks_later_says_so_in_the_widget() -> None:
+    model = net()
+    widget = DrawDigit(model)
+    nn.init.constant_(model[-1].bias, float("nan"))
+    widget.pixels = PIXELS
+    assert widget._seen["error"] == "the model gives nan or an infinite number: train it again with a smaller lr."
+    assert widget._seen["pixels"] == PIXELS.numpy().tobytes()
+    with pytest.raises(TraitError, match="gives nan"):
+        _ = widget.output
+    assert "gives nan" in widget.still()[1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"pixels": torch.zeros(27, 28)}, "pixels is a Tensor of shape (27, 28); it must be a float tensor"),
+        ({"pixels": torch.zeros(28, 28).long()}, "it must be a float tensor of shape (28, 28) or (1, 28, 28)."),
+        ({"pixels": "7"}, "pixels is '7'"),
+        ({"pixels": b"12"}, "pixels is b'12'"),
+        ({"pixels": PIXELS * 2}, "pixels must lie in [0, 1]: give the picture as it was before it was normalised."),
+        ({"pixels": PIXELS - 1}, "pixels must lie in [0, 1]"),
+        ({"pixels": PIXELS * float("nan")}, "pixels must lie in [0, 1]"),
+        ({"std": 0}, "std is 0; it must be above 0."),
+        ({"std": "1"}, "std is '1'; it must be a finite number."),
+        ({"mean": float("nan")}, "mean is nan; it must be a finite number."),
+        ({"mean": torch.zeros(2)}, "mean is a Tensor of shape (2,)"),
+    ],
+)
+def test_what_does_not_fit_is_named_and_changes_nothing(changed: dict, said: str) -> None:
+    with pytest.raises(TraitError) as caught:
+        DrawDigit(net(), **changed)
+    assert said in str(caught.value)
+    widget = DrawDigit(net(), pixels=PIXELS)
+    if "pixels" in changed:
+        with pytest.raises(TraitError):
+            widget.pixels = changed["pixels"]
+        assert torch.equal(widget.pixels, PIXELS)
+
+
+def test_the_still_says_what_the_model_says() -> None:
+    widget = DrawDigit(net(), pixels=PIXELS)
+    png, alt = widget.still()
+    assert png.startswith(b"\x89PNG")
+    assert len(png) < 100_000
+    best = widget.output.argmax().item()
+    assert f"the model says {best}, with probability {widget.output[best]:.2f}." in alt
+
+
+# In the browser
+
+
+@pytest.fixture
+def page(browser) -> Iterator:
+    """A page that fails the test when a script in it raises."""
+    page = browser.new_page(viewport={"width": 1000, "height": 1200})
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert errors == []
+
+
+def asked(page) -> int:
+    """How often Python was asked about pixels."""
+    return page.evaluate("models.host.saved.filter((one) => one.pixels).length")
+
+
+def pixels(page) -> bytes:
+    return bytes(page.evaluate("[...new Uint8Array(models.host.get('pixels').buffer)]"))
+
+
+def python_answers(page, widget: DrawDigit) -> None:
+    """Give the browser what Python says about the pixels that it sent last."""
+    widget.set_state({"pixels": memoryview(pixels(page))})
+    show(page, widget)
+
+
+def show(page, widget: DrawDigit) -> None:
+    """What Python's side shows now comes to the browser; waits until it is painted."""
+    seen = dict(widget._seen)
+    seen["pixels"] = base64.b64encode(seen["pixels"]).decode()
+    if "layers" in seen:
+        seen["layers"] = [one | {"data": base64.b64encode(one["data"]).decode()} for one in seen["layers"]]
+    page.evaluate(
+        """async (seen) => {
+          const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+          seen.pixels = bytes(seen.pixels);
+          for (const layer of seen.layers ?? []) layer.data = bytes(layer.data);
+          models.host.receive("_seen", seen);
+          await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+        }""",
+        seen,
+    )
+
+
+def at(page, x: float, y: float) -> tuple[float, float]:
+    box = page.locator(".dd-canvas").bounding_box()
+    return box["x"] + x * box["width"] / 28, box["y"] + y * box["height"] / 28
+
+
+def check_shown(page, widget: DrawDigit) -> None:
+    """Hold the shown numbers and the colours of the maps to torch's."""
+    numbers = [float(text) for text in page.locator(".dd-number").all_inner_texts()]
+    assert numbers == pytest.approx(widget.output.tolist(), abs=0.0006)
+    best = widget.output.argmax().item()
+    assert page.locator(".dd-sign").all_inner_texts() == ["▶" if digit == best else "" for digit in range(10)]
+    assert f"The model says {best}, with probability" in page.locator(".dd-guess").inner_text()
+    for figure, (name, maps) in enumerate(widget.maps.items()):
+        count, (height, width) = min(len(maps), MOST_MAPS), maps.shape[1:]
+        assert page.locator("figcaption").nth(figure).inner_text().startswith(f"{name}: {len(maps)} maps of ")
+        picture = torch.tensor(
+            page.locator(".dd-maps")
+            .nth(figure)
+            .evaluate(
+                """(one) => [one.height, one.width,
+                  ...one.getContext("2d").getImageData(0, 0, one.width, one.height).data]"""
+            )
+        )
+        picture = picture[2:].view(*picture[:2].tolist(), 4)
+        across = (picture.shape[1] + 4) // 60
+        rows, columns = (((torch.arange(side) + 0.5) * 56 / side).long() for side in (height, width))
+        found = torch.stack(
+            [picture[rows[:, None] + k // across * 60, columns + k % across * 60] for k in range(count)]
+        )
+        shown = maps[:MOST_MAPS] / maps[:MOST_MAPS].abs().max()
+        red, blue = found[..., 0], found[..., 2]
+        assert (red[shown > 0.03] > blue[shown > 0.03]).all(), name
+        assert (red[shown < -0.03] < blue[shown < -0.03]).all(), name
+        assert (found[shown == 0][..., :3] >= 245).all(), "zero is white"
+
+
+@pytest.mark.browser
+def test_what_is_drawn_with_the_mouse_is_what_torch_answers(page) -> None:
+    widget = DrawDigit(net(), mean=0.1, std=0.3)
+    draw(page, widget)
+    check_shown(page, widget)
+    assert asked(page) == 0
+    page.mouse.move(*at(page, 8, 6))
+    page.mouse.down()
+    assert asked(page) == 1
+    page.mouse.move(*at(page, 20, 6), steps=4)
+    page.mouse.move(*at(page, 12, 24), steps=6)
+    page.mouse.up()
+    page.mouse.move(*at(page, 2, 2))
+    assert asked(page) == 1, "Python is not asked again before it has answered"
+    assert page.locator(".draw-digit").get_attribute("data-waiting")
+    python_answers(page, widget)
+    assert asked(page) == 2, "then about the newest pixels"
+    python_answers(page, widget)
+    assert asked(page) == 2
+    assert page.locator(".draw-digit").get_attribute("data-waiting") is None
+    check_shown(page, widget)
+    drawn = widget.pixels
+    assert (drawn[5:7, 8:20] == 1).all()
+    assert ((drawn > 0) & (drawn < 1)).any(), "the brush is soft"
+    assert not drawn[:3, :3].any(), "the pen was up"
+    assert 60 < drawn.sum() < 140
+    page.get_by_role("button", name="Clear").click()
+    python_answers(page, widget)
+    assert not widget.pixels.any()
+    check_shown(page, widget)
+
+
+@pytest.mark.browser
+def test_by_keyboard_alone(page) -> None:
+    widget = DrawDigit(net())
+    draw(page, widget)
+    page.keyboard.press("Tab")
+    page.evaluate("() => { window.keys = 0; document.addEventListener('keydown', () => window.keys++); }")
+    assert page.locator(".dd-cursor").is_visible()
+    for key in ("ArrowUp", "ArrowUp", "ArrowLeft", "Space"):
+        page.keyboard.press(key)
+    python_answers(page, widget)
+    assert page.locator("[role=status].cw-hidden").inner_text() == "Row 12, column 13, ink 1."
+    assert widget.pixels[12, 13] == 1
+    assert widget.pixels[12, 13:16].tolist() == pytest.approx([1, 1, 0])  # 2 pixels from its middle the dot ends
+    assert widget.pixels[14, 15] == 0 < widget.pixels[13, 14] < 1
+    for key in ["Shift+ArrowDown"] * 6:
+        page.keyboard.press(key)
+    python_answers(page, widget)
+    python_answers(page, widget)
+    assert (widget.pixels[12:19, 13] == 1).all()
+    for _ in range(40):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    python_answers(page, widget)
+    assert widget.pixels[18, 27] == 1, "the cursor stops at the edge"
+    page.keyboard.press("Delete")
+    python_answers(page, widget)
+    assert not widget.pixels.any()
+    assert page.evaluate("window.keys") == 0, "keys do not leave the widget"
+
+
+@pytest.mark.browser
+def test_python_sets_pixels_and_an_old_echo_sets_nothing(page) -> None:
+    widget = DrawDigit(net())
+    draw(page, widget)
+    widget.pixels = PIXELS
+    page.evaluate(
+        "(numbers) => models.host.receive('pixels', new DataView(Float32Array.from(numbers).buffer))",
+        PIXELS.flatten().tolist(),
+    )
+    show(page, widget)
+    assert asked(page) == 0, "Python knows them"
+    check_shown(page, widget)
+    painted = page.locator(".dd-canvas").evaluate("(one) => [...one.getContext('2d').getImageData(0, 0, 28, 28).data]")
+    assert torch.tensor(painted).view(28, 28, 4)[..., 0].float() / 255 == pytest.approx(PIXELS, abs=0.003)
+    page.get_by_role("button", name="Clear").click()
+    page.evaluate("models.host.receive('pixels', new DataView(models.host.get('pixels').buffer.slice(0)))")
+    page.locator(".dd-canvas").click()
+    page.evaluate("models.host.receive('pixels', new DataView(new ArrayBuffer(4 * 28 * 28)))")  # an echo of Clear
+    python_answers(page, widget)
+    assert asked(page) == 2
+    python_answers(page, widget)
+    assert widget.pixels.sum() > 4, "what was drawn since is kept"
+
+
+@pytest.mark.browser
+def test_it_says_what_is_wrong(page) -> None:
+    model = net()
+    widget = DrawDigit(model)
+    page.clock.install()
+    draw(page, widget)
+    nn.init.constant_(model[-1].bias, float("nan"))
+    page.locator(".dd-canvas").focus()
+    page.keyboard.press("Space")
+    page.clock.run_for(4100)
+    assert page.locator(".dd-guess").inner_text().startswith("Python is busy with another cell, or does not answer")
+    page.clock.resume()
+    python_answers(page, widget)
+    assert page.get_by_role("alert").inner_text().startswith("the model gives nan or an infinite number")
+    assert page.locator(".dd-guess").inner_text() == "No answer."
+    assert set(page.locator(".dd-number").all_inner_texts()) == {"–"}
+    nn.init.zeros_(model[-1].bias)
+    page.keyboard.press("Delete")
+    python_answers(page, widget)
+    assert page.locator("[role=alert]").is_hidden()
+    check_shown(page, widget)
+
+
+@pytest.mark.browser
+def test_a_model_without_feature_maps_and_one_with_many_layers(page) -> None:
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    draw(page, DrawDigit(flat))
+    assert page.locator("figure").count() == 0
+    assert "No layer of this model gives feature maps" in page.locator(".dd-hidden").inner_text()
+    draw(page, DrawDigit(Twice()), "other")
+    assert page.locator("#other figure").count() == MOST_LAYERS
+    assert page.locator("#other .dd-hidden").inner_text() == "3 more layers are not shown."
