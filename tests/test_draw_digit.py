@@ -551,6 +551,7 @@ def random_net(seed: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Sequential(*last)).train()
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @pytest.mark.browser
 def test_the_browsers_numbers_are_torchs(page) -> None:
     same = nn.ReLU()
@@ -559,6 +560,8 @@ def test_the_browsers_numbers_are_torchs(page) -> None:
         *(digit_net(), nn.Sequential(few, same, nn.MaxPool2d(2), same, nn.Flatten(), nn.Linear(3528, 10))),
         nn.Sequential(nn.Conv2d(1, 2, 1, padding=20), nn.MaxPool2d(3, 3, 1), nn.Flatten(), nn.Linear(1058, 10)),
         *(random_net(seed) for seed in range(40)),
+        nn.Sequential(nn.Flatten(), nn.Linear(784, 12), nn.LogSoftmax(1), nn.Linear(12, 10)),
+        digit_net().to(memory_format=torch.channels_last),
     ]
     kinds = {type(layer) for net in nets for layer in net.modules()}
     assert kinds == {*LAYERS, nn.Sequential}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import prod
 from numbers import Real
 
@@ -115,12 +116,13 @@ class DrawDigit(Widget):
         layers = _layers(self._model)
         if layers is not None and _fits(layers, answer.maps):
             self._net = layers
-            sized = [
-                layer | {"shape": list(maps.shape)} for layer, maps in zip(layers, answer.maps.values(), strict=False)
-            ]
-            names = [{"name": name, "count": min(len(maps), MOST_MAPS)} for name, maps in shown]
-            net = {"layers": sized + layers[len(sized) :], "mean": self._mean, "std": self._std}
-            self._seen = {"net": net, "shown": names, "hidden": hidden}
+            shapes = [list(maps.shape) for maps in answer.maps.values()]
+            sized = [layer | {"shape": shape} for layer, shape in zip_longest(layers, shapes)]
+            self._seen = {
+                "net": {"layers": sized, "mean": self._mean, "std": self._std},
+                "shown": [{"name": name, "count": min(len(maps), MOST_MAPS)} for name, maps in shown],
+                "hidden": hidden,
+            }
         else:
             self._seen = seen | {
                 "probabilities": answer.probabilities.tolist(),
@@ -275,7 +277,7 @@ FLAT = ("Linear", "Softmax", "LogSoftmax")  # computed for what Flatten gives
 def _layers(model: nn.Module) -> list[dict] | None:
     """Return the layers of an nn.Sequential in the order in which they run; None if the browser cannot run one."""
     hooked = model._forward_hooks or model._forward_pre_hooks or nn.modules.module._has_any_global_hook()
-    if hooked or "forward" in vars(model):
+    if hooked or "forward" in vars(model) or sum(value.numel() for value in model.parameters()) > MOST_WEIGHTS:
         return None
     if type(model) is nn.Sequential and len(model):
         parts = [_layers(module) for module in model]
@@ -289,16 +291,15 @@ def _layers(model: nn.Module) -> list[dict] | None:
 
 
 def _fits(layers: list[dict], maps: dict[str, Tensor]) -> bool:
-    """Whether the browser computes these layers, which give these maps first, within a frame."""
-    weights = sum(len(layer.get("weight", b"")) // 4 for layer in layers)
-    steps = sum(len(layer["weight"]) // 4 for layer in layers[len(maps) :] if "weight" in layer)
-    for layer, each in zip(layers, maps.values(), strict=False):
+    """Whether the browser computes these layers, which give these maps first, in about a frame."""
+    spatial, flat = layers[: len(maps)], layers[len(maps) :]
+    steps = sum(len(layer.get("weight", b"")) // 4 for layer in flat)
+    for layer, each in zip(spatial, maps.values(), strict=True):
         taps = (
-            len(layer["weight"]) // 4 // len(each) if layer["kind"] == "Conv2d" else prod(layer.get("kernel_size", [1]))
+            len(layer["weight"]) // 4 // len(each) if layer["kind"] == "Conv2d" else prod(layer.get("kernel_size", []))
         )
         steps += taps * each.numel()
-    flat = all(layer["kind"] not in FLAT for layer in layers[: len(maps)])
-    return flat and weights <= MOST_WEIGHTS and steps <= MOST_STEPS
+    return steps <= MOST_STEPS and all(layer["kind"] not in FLAT for layer in spatial)
 
 
 def _pair(size: int | Sequence[int]) -> list[int]:
