@@ -2,6 +2,148 @@ const SIDE = 28;
 const CELL = 56; // pixels of the screen that a feature map is shown with
 const GAP = 4;
 const BRUSH = 2; // pixels from the middle of a stroke to where it ends; the last one fades
+const LARGEST_FLOAT = 3.4028234663852886e38;
+
+// ---- a net of common layers, as torch computes it in eval mode -------------------------------------------------------
+// Each layer takes numbers, its settings and the shape [channels, height, width] that it is given, and returns numbers.
+
+/** The places of an output of `count` whose tap lies in the input: from `first` up to, not including, `last`. */
+function inside(count, size, stride, offset) {
+  const first = Math.max(0, Math.ceil(-offset / stride));
+  return [first, Math.max(first, Math.min(count, Math.floor((size - 1 - offset) / stride) + 1))];
+}
+
+/** For each filter, add its channels, shifted, once per weight: passes over whole rows. */
+function convolution(x, layer, [channels, h, w]) {
+  const { weight, bias, kernel_size: [kh, kw], stride: [sh, sw], padding: [top, left], dilation: [dh, dw], groups } = layer;
+  const [filters, height, width] = layer.shape;
+  const out = new Float32Array(filters * height * width);
+  const sums = new Float64Array(height * width);
+  const deep = channels / groups;
+  for (let filter = 0, i = 0; filter < filters; filter++) {
+    const from = Math.floor(filter / (filters / groups)) * deep;
+    sums.fill(bias ? bias[filter] : 0);
+    for (let channel = from; channel < from + deep; channel++) {
+      for (let a = 0; a < kh; a++) {
+        const [r0, r1] = inside(height, h, sh, a * dh - top);
+        for (let b = 0; b < kw; b++) {
+          const factor = weight[i++];
+          const [c0, c1] = inside(width, w, sw, b * dw - left);
+          for (let r = r0; r < r1; r++) {
+            let at = (channel * h + r * sh + a * dh - top) * w + c0 * sw + b * dw - left;
+            const end = r * width + c1;
+            for (let to = r * width + c0; to < end; to++, at += sw) sums[to] += factor * x[at];
+          }
+        }
+      }
+    }
+    out.set(sums, filter * height * width);
+  }
+  return out;
+}
+
+/** The largest number that each window sees, or the mean; nan stays nan. */
+const pooling = (max) => (x, layer, [channels, h, w]) => {
+  const { kernel_size: [kh, kw], stride: [sh, sw], padding: [top, left], dilation: [dh, dw] } = layer;
+  const { shape: [, height, width], count_include_pad: rim, divisor_override: divisor } = layer;
+  const out = new Float32Array(channels * height * width);
+  for (let channel = 0, to = 0; channel < channels; channel++) {
+    for (let y = -top; y < height * sh - top; y += sh) {
+      for (let z = -left; z < width * sw - left; z += sw, to++) {
+        let result = max ? -Infinity : 0;
+        let count = 0;
+        for (let row = y; row < y + kh * dh; row += dh) {
+          for (let column = z; column < z + kw * dw; column += dw) {
+            if (row < 0 || row >= h || column < 0 || column >= w) continue;
+            const value = x[(channel * h + row) * w + column];
+            if (!max) result += value;
+            else if (value > result || value !== value) result = value;
+            count++;
+          }
+        }
+        if (!max && rim) count = (Math.min(y + kh, h + top) - y) * (Math.min(z + kw, w + left) - z);
+        out[to] = max ? result : result / (divisor ?? (count || 1));
+      }
+    }
+  }
+  return out;
+};
+
+function linear(x, { weight, bias }) {
+  const out = new Float32Array(weight.length / x.length);
+  for (let row = 0, i = 0; row < out.length; row++) {
+    let sum = bias ? bias[row] : 0;
+    for (let column = 0; column < x.length; column++) sum += weight[i++] * x[column];
+    out[row] = sum;
+  }
+  return out;
+}
+
+function softmax(x) {
+  const largest = Math.max(...x);
+  const powers = Float64Array.from(x, (value) => Math.exp(value - largest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return Float32Array.from(powers, (value) => value / sum);
+}
+
+function logSoftmax(x) {
+  const largest = Math.max(...x);
+  const rest = Math.log(x.reduce((sum, value) => sum + Math.exp(value - largest), 0));
+  return x.map((value) => value - largest - rest);
+}
+
+const LAYERS = {
+  Conv2d: convolution,
+  MaxPool2d: pooling(true),
+  AvgPool2d: pooling(false),
+  BatchNorm2d: (x, { weight, bias }, [channels]) => x.map((value, i) => {
+    const channel = Math.floor((i * channels) / x.length);
+    return weight[channel] * value + bias[channel];
+  }),
+  Linear: linear,
+  Softmax: softmax,
+  LogSoftmax: logSoftmax,
+  ReLU: (x) => x.map((value) => (value < 0 ? 0 : value)),
+  LeakyReLU: (x, { negative_slope: slope }) => x.map((value) => (value < 0 ? slope * value : value)),
+  Tanh: (x) => x.map(Math.tanh),
+  Sigmoid: (x) => x.map((value) => 1 / (1 + Math.exp(-value))),
+  Flatten: (x) => x,
+  Identity: (x) => x,
+  Dropout: (x) => x,
+  Dropout2d: (x) => x,
+};
+
+/** What each layer gives for the pixels, one after the other. */
+function forward({ layers, mean, std }, pixels) {
+  let x = pixels.map((value) => (value - mean) / std);
+  let shape = [1, SIDE, SIDE];
+  return layers.map((layer) => {
+    x = LAYERS[layer.kind](x, layer, shape);
+    shape = layer.shape;
+    return x;
+  });
+}
+
+/** What Python says about such pixels, as it would say it. */
+function answerOf({ net, shown, hidden }, pixels) {
+  const outputs = forward(net, pixels);
+  const logits = outputs.at(-1);
+  if (!logits.every(Number.isFinite)) return { error: "the model gives nan or an infinite number: train it again with a smaller lr." };
+  const layers = shown.map(({ name, count }, i) => {
+    const [channels, ...sides] = net.layers[i].shape;
+    const data = outputs[i].slice(0, count * sides[0] * sides[1]);
+    let [low, high] = [Infinity, -Infinity];
+    for (let at = 0; at < data.length; at++) {
+      if (!Number.isFinite(data[at])) data[at] = Number.isNaN(data[at]) ? 0 : Math.sign(data[at]) * LARGEST_FLOAT;
+      low = Math.min(low, data[at]);
+      high = Math.max(high, data[at]);
+    }
+    return { name, count, sides, shape: [channels, ...sides], low, high, data };
+  });
+  return { probabilities: [...softmax(logits)], layers, hidden };
+}
+
+// ---- the widget ------------------------------------------------------------------------------------------------------
 
 const same = (one, other) => other !== null && one.every((value, i) => value === other[i]);
 
@@ -29,10 +171,12 @@ function render({ model, el: host }) {
   const root = mount(host, model, "Draw a digit");
   root.classList.add("draw-digit");
   const get = (name) => model.get(name);
+  const save = saver(model);
   let pixels = floats(get("pixels"));
   let cursor = [14, 14]; // row, column
   let pen = null; // where the pen is while it draws
   let sent = null; // what Python was last given from here
+  let computed = null; // the browser's own answer about the pixels
   let waiting = null; // the timer of a question that Python has not answered
   let changes = 0; // of the drawing, by hand
 
@@ -61,28 +205,43 @@ function render({ model, el: host }) {
       el("div", { class: "dd-answer" }, guess, error, el("ol", { class: "dd-bars", "aria-label": "Probability of each digit" }, ...bars.map((bar) => bar.node)))),
     keys, place, el("h4", {}, "Feature maps"), scale, layers, hidden);
 
-  const known = () => same(pixels, floats(get("_seen").pixels));
+  let told; // what Python says: its answer, or the net with which the browser computes it
+  function hear() {
+    told = get("_seen");
+    computed = null;
+    if (!told.net) return;
+    const layers = told.net.layers.map((layer) => {
+      const numbers = ["weight", "bias"].filter((name) => name in layer).map((name) => [name, floats(layer[name])]);
+      return { ...layer, ...Object.fromEntries(numbers) };
+    });
+    told = { ...told, net: { ...told.net, layers } };
+  }
+  const answer = () => (told.net ? (computed ??= answerOf(told, pixels)) : told);
+  const known = () => same(pixels, floats(told.net ? get("pixels") : told.pixels));
 
-  /** Ask Python about the newest pixels, unless it knows them or has not yet answered about older ones. */
-  function ask() {
+  /** Give Python the newest pixels. Where it must answer: not before it has answered about older ones. */
+  function send() {
     if (waiting !== null || known()) return;
     sent = pixels.slice();
+    model.set("pixels", new DataView(sent.buffer));
+    if (told.net) return save();
     waiting = setTimeout(() => {
       guess.textContent = "Python is busy with another cell, or does not answer. Your drawing is kept.";
     }, 4000);
-    model.set("pixels", new DataView(sent.buffer));
     model.save_changes();
   }
   function receive() {
     clearTimeout(waiting);
     waiting = null;
+    hear();
     repaint();
-    ask();
+    send();
   }
   function changed() {
     root.setAttribute("data-waiting", ++changes); // until the answer about these pixels is painted
+    computed = null;
     repaint();
-    ask();
+    send();
   }
   function draw(from, to) {
     if (stroke(pixels, from, to)) changed();
@@ -94,7 +253,7 @@ function render({ model, el: host }) {
   function follow() {
     const given = floats(get("pixels"));
     if (same(given, sent)) return; // an echo: the drawing may have gone on since
-    sent = null;
+    sent = computed = null;
     pixels = given;
     repaint();
   }
@@ -163,7 +322,7 @@ function render({ model, el: host }) {
       maps.style.width = `${width / fine}px`;
     }
     const context = maps.getContext("2d");
-    context.imageSmoothingEnabled = false;
+    context.imageSmoothingEnabled = Math.max(rows, columns) > CELL * fine;
     for (let k = 0; k < count; k++) {
       paint(one, values.subarray(k * rows * columns, (k + 1) * rows * columns), rows, columns, { low: -limit, high: limit, signed: true });
       const [x, y] = [k % across, Math.floor(k / across)].map((n) => n * (CELL + GAP) * fine);
@@ -177,10 +336,10 @@ function render({ model, el: host }) {
     const ink = pixels.reduce((sum, value) => sum + value, 0);
     canvas.setAttribute("aria-label", `Drawing, 28 × 28 pixels${ink ? "" : ", empty"}`);
     Object.assign(frame.style, { left: `${(cursor[1] / SIDE) * 100}%`, top: `${(cursor[0] / SIDE) * 100}%` });
-    const seen = get("_seen");
-    if (known()) root.removeAttribute("data-waiting");
+    const seen = answer();
+    if (told.net || known()) root.removeAttribute("data-waiting");
     if (painted === seen) return;
-    painted = seen;
+    painted = root.seen = seen; // there for those who look from outside, the tests for one
     error.textContent = seen.error ?? "";
     error.hidden = !seen.error;
     root.toggleAttribute("data-failed", Boolean(seen.error));
@@ -213,8 +372,9 @@ function render({ model, el: host }) {
     repaint();
   });
   resized.observe(layers);
+  hear();
   show();
-  ask();
+  send();
   return () => {
     clearTimeout(waiting);
     resized.disconnect();

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from math import prod
 from numbers import Real
 
 import torch
@@ -16,13 +18,18 @@ from .base import Widget
 
 SIDE, CLASSES = 28, 10
 MOST_LAYERS, MOST_MAPS, LARGEST_MAP = 12, 16, 28  # what is shown: layers, maps of each, pixels a side
+MOST_STEPS, MOST_WEIGHTS = 5_000_000, 1_000_000  # what the browser computes: steps for one drawing, weights it is sent
 
 
 class DrawDigit(Widget):
     """Draw a digit and see what a model makes of it: ten probabilities, and the feature maps of its layers.
 
-    The model runs in Python, in eval mode and without gradients, and is left as it was. It is asked while the mouse
-    moves: about the newest pixels, and not again before it has answered.
+    An nn.Sequential of common layers (`LAYERS`) is computed in the browser, with a copy of its weights, so that the
+    answer is there with the next frame. Python follows a moment later; when it then finds the model changed, it sends
+    the new weights. Any other model (a class of its own, hooks, other layers, more than 5 million multiplications or
+    1 million weights) runs in Python: it is asked about the newest pixels, and not again before it has answered.
+
+    The model runs in eval mode and without gradients, and is left as it was.
 
     Args:
         model: maps images (N, 1, 28, 28), float, to logits (N, 10).
@@ -32,13 +39,13 @@ class DrawDigit(Widget):
         TraitError: an argument does not fit, or the model cannot read a digit; the message says what is needed.
 
     `pixels` can be set at any time. `output` is torch's answer, and `maps` holds the feature maps. After the model has
-    changed, `look()` shows what it says now.
+    changed, `look()` shows what it says now; without it, the next stroke does.
     """
 
     sentence = "This is a still picture. Run this cell to draw."
 
     pixels = t.TraitType().tag(sync=True, echo_update=False, to_json=lambda pixels, _: _bytes(pixels))
-    _seen = t.Dict().tag(sync=True)  # what the browser shows, and the pixels that it is about
+    _seen = t.Dict().tag(sync=True)  # what the browser shows and the pixels that it is about; or the net, to compute it
 
     def __init__(self, model: nn.Module, *, pixels: Tensor | None = None, mean: float = 0.0, std: float = 1.0) -> None:
         if not isinstance(model, nn.Module):
@@ -46,6 +53,7 @@ class DrawDigit(Widget):
         self._model, self._mean, self._std = model, _number("mean", mean), _number("std", std)
         if self._std <= 0:
             raise t.TraitError(f"std is {short(std)}; it must be above 0.")
+        self._net: list[dict] | None = None  # the layers that the browser has; None while Python answers
         super().__init__(pixels=torch.zeros(SIDE, SIDE) if pixels is None else pixels)
         _look(model, self._input)
         self.look()
@@ -69,7 +77,7 @@ class DrawDigit(Widget):
 
     @t.observe("pixels")
     def _follow(self, _: t.Bunch) -> None:
-        if self._seen:
+        if self._seen and (self._net is None or self._net != _layers(self._model)):
             self.look()
 
     @property
@@ -97,17 +105,30 @@ class DrawDigit(Widget):
     def look(self) -> None:
         """Show what the model says now, for example after more training."""
         seen: dict[str, object] = {"pixels": _bytes(self.pixels)}
+        self._net = None
         try:
             answer = _look(self._model, self._input)
         except t.TraitError as error:
             self._seen = seen | {"error": str(error)}
             return
-        layers = [_shown(name, maps) for name, maps in answer.maps.items()]
-        self._seen = seen | {
-            "probabilities": answer.probabilities.tolist(),
-            "layers": layers[:MOST_LAYERS],
-            "hidden": len(layers[MOST_LAYERS:]),
-        }
+        shown = list(answer.maps.items())[:MOST_LAYERS]
+        hidden = len(answer.maps) - len(shown)
+        layers = _layers(self._model)
+        if layers is not None and _fits(layers, answer.maps):
+            self._net = layers
+            shapes = [list(maps.shape) for maps in answer.maps.values()]
+            sized = [layer | {"shape": shape} for layer, shape in zip_longest(layers, shapes)]
+            self._seen = {
+                "net": {"layers": sized, "mean": self._mean, "std": self._std},
+                "shown": [{"name": name, "count": min(len(maps), MOST_MAPS)} for name, maps in shown],
+                "hidden": hidden,
+            }
+        else:
+            self._seen = seen | {
+                "probabilities": answer.probabilities.tolist(),
+                "layers": [_shown(name, maps) for name, maps in shown],
+                "hidden": hidden,
+            }
 
     def still(self) -> tuple[bytes, str]:
         """Return a picture of the drawing, the probabilities and the first feature maps, and what they say."""
@@ -195,6 +216,98 @@ def _shown(name: str, maps: Tensor) -> dict[str, object]:
         "high": first.max().item(),
         "data": _bytes(first),
     }
+
+
+# For the browser: the layers of an nn.Sequential, with their settings and weights.
+
+
+def _conv(conv: nn.Conv2d) -> dict | None:
+    if conv.padding_mode != "zeros":
+        return None
+    kernel, dilation = _pair(conv.kernel_size), _pair(conv.dilation)
+    if conv.padding == "same":  # an odd pixel more comes below and on the right
+        padding = [d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)]
+    else:
+        padding = [0, 0] if conv.padding == "valid" else _pair(conv.padding)
+    sizes = {"kernel_size": kernel, "stride": _pair(conv.stride), "padding": padding, "dilation": dilation}
+    return sizes | {"groups": conv.groups} | _weights(weight=conv.weight, bias=conv.bias)
+
+
+def _pool(pool: nn.MaxPool2d | nn.AvgPool2d) -> dict | None:
+    sizes = {name: _pair(getattr(pool, name)) for name in ("kernel_size", "stride", "padding")}
+    if isinstance(pool, nn.AvgPool2d):
+        others = {"count_include_pad": pool.count_include_pad, "divisor_override": pool.divisor_override}
+        return sizes | {"dilation": [1, 1]} | others
+    return None if pool.return_indices else sizes | {"dilation": _pair(pool.dilation)}
+
+
+def _norm(norm: nn.BatchNorm2d) -> dict | None:
+    if norm.running_mean is None or norm.running_var is None:
+        return None
+    mean, var = (value.detach().cpu().double() for value in (norm.running_mean, norm.running_var))
+    weight, bias = (var + norm.eps).rsqrt(), torch.zeros_like(mean)
+    if norm.weight is not None:
+        weight = weight * norm.weight.detach().cpu()
+    if norm.bias is not None:
+        bias = norm.bias.detach().cpu()
+    return _weights(weight=weight, bias=bias - mean * weight)
+
+
+def _linear(linear: nn.Linear) -> dict:
+    return _weights(weight=linear.weight, bias=linear.bias)
+
+
+def _flatten(flatten: nn.Flatten) -> dict | None:
+    return {} if (flatten.start_dim, flatten.end_dim) == (1, -1) else None
+
+
+def _softmax(softmax: nn.Softmax | nn.LogSoftmax) -> dict | None:
+    return {} if softmax.dim in (1, -1) else None
+
+
+LAYERS: dict[type[nn.Module], Callable[[nn.Module], dict | None]] = {
+    **{nn.Conv2d: _conv, nn.MaxPool2d: _pool, nn.AvgPool2d: _pool, nn.BatchNorm2d: _norm, nn.Linear: _linear},
+    **{nn.Flatten: _flatten, nn.Softmax: _softmax, nn.LogSoftmax: _softmax},
+    nn.LeakyReLU: lambda relu: {"negative_slope": float(relu.negative_slope)},
+    **dict.fromkeys((nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Identity, nn.Dropout, nn.Dropout2d), lambda _: {}),
+}
+FLAT = ("Linear", "Softmax", "LogSoftmax")  # computed for what Flatten gives
+
+
+def _layers(model: nn.Module) -> list[dict] | None:
+    """Return the layers of an nn.Sequential in the order in which they run; None if the browser cannot run one."""
+    hooked = model._forward_hooks or model._forward_pre_hooks or nn.modules.module._has_any_global_hook()
+    if hooked or "forward" in vars(model) or sum(value.numel() for value in model.parameters()) > MOST_WEIGHTS:
+        return None
+    if type(model) is nn.Sequential and len(model):
+        parts = [_layers(module) for module in model]
+        return None if None in parts else [layer for part in parts for layer in part]
+    values = [*model.parameters(recurse=False), *model.buffers(recurse=False)]
+    floats = [value for value in values if value.is_floating_point()]
+    if any(value.dtype != torch.float32 or value.layout != torch.strided for value in floats):
+        return None
+    settings = LAYERS[type(model)](model) if type(model) in LAYERS else None
+    return None if settings is None else [{"kind": type(model).__name__} | settings]
+
+
+def _fits(layers: list[dict], maps: dict[str, Tensor]) -> bool:
+    """Whether the browser computes these layers, which give these maps first, in about a frame."""
+    spatial, flat = layers[: len(maps)], layers[len(maps) :]
+    steps = sum(len(layer.get("weight", b"")) // 4 for layer in flat)
+    for layer, each in zip(spatial, maps.values(), strict=True):
+        taps = (
+            len(layer["weight"]) // 4 // len(each) if layer["kind"] == "Conv2d" else prod(layer.get("kernel_size", []))
+        )
+        steps += taps * each.numel()
+    return steps <= MOST_STEPS and all(layer["kind"] not in FLAT for layer in spatial)
+
+
+def _pair(size: int | Sequence[int]) -> list[int]:
+    return [int(side) for side in (list(size) * 2 if isinstance(size, Sequence) else [size, size])[:2]]
+
+
+def _weights(**values: Tensor | None) -> dict[str, bytes]:
+    return {name: _bytes(value.detach().cpu().float()) for name, value in values.items() if value is not None}
 
 
 def _bytes(x: Tensor) -> bytes:
