@@ -210,8 +210,8 @@ ax.axhline(7, color="grey", linestyle=":")
 ax.set_xticks([1, 5, 10, 15, 20, 25, 30])
 plots.show(
     ax,
-    "The running mean of channel 0 over 30 batches. It starts near 0.7 and comes closer to the dotted line at 7, the mean "
-    "of the data, by a tenth of what is left with each batch.",
+    "The running mean of channel 0 over 30 batches. It starts near 0.7 and comes closer to the dotted line at 7, the "
+    "mean of the data, by a tenth of what is left with each batch.",
 )
 
 # %% [markdown]
@@ -302,8 +302,8 @@ ax = plots.curves(spreads, x="layer", y="difference between pictures")
 ax.set_yscale("log")
 plots.show(
     ax,
-    "How much the outputs of each of seven layers differ from picture to picture, on a logarithmic axis. Without a norm it "
-    "falls by about half with each layer, to less than a hundredth; with batch norm it stays about level.",
+    "How much the outputs of each of seven layers differ from picture to picture, on a logarithmic axis. With no norm "
+    "it falls by about two thirds with each layer, to less than a hundredth; with batch norm it stays about level.",
 )
 
 # %% [markdown]
@@ -392,8 +392,8 @@ ax = plots.curves({name: curves[name] for name in kinds}, x="epoch", y="loss", t
 ax.set_xticks([1, 2])
 plots.show(
     ax,
-    "The training loss of the dense net over two epochs with batches of two. With batch norm it stays high, near 2; with "
-    "group norm it falls to less than a third of that.",
+    "The training loss of the dense net over two epochs with batches of two. With batch norm it stays high, near 2; "
+    "with group norm it falls to less than a third of that.",
 )
 
 # %% [markdown]

@@ -636,8 +636,8 @@ assert len(live.history["loss"]) == started + 1
 assert started or abs(live.history["loss"][0] - expected.loss[0]) < 1e-3
 
 # %% [markdown]
-# **Draw a digit** with the mouse, a finger or the keys. The probabilities and the maps of each layer follow. *Puzzles:* draw a 7 that the
-# net takes for a 1. Draw one stroke that turns a 3 into an 8. Draw something that is no digit: how sure is the net?
+# **Draw a digit** with the mouse, a finger or the keys. The probabilities and the maps of each layer follow: your browser computes this
+# net itself, with a copy of its weights. After more training, `draw.look()` sends the new ones. *Puzzles:* draw a 7 that the net takes for a 1. Draw one stroke that turns a 3 into an 8. Draw something that is no digit: how sure is the net?
 
 # %% tags=["nbval-ignore-output"]
 draw = DrawDigit(model, pixels=(test_x[0] * std + mean).clamp(0, 1), mean=mean, std=std)
