@@ -330,7 +330,7 @@ for name, make in ways.items():
 guessing = torch.tensor(10.0).log().item()  # 2.303: the loss of ten equal probabilities
 
 # %%
-ax = plots.curves(losses, x="lr", y="loss")
+ax = plots.curves(losses, x="learning rate", y="loss")
 ax.axhline(guessing, color="grey", linestyle=":")
 ax.set_xticks(range(1, 5), [f"{lr:g}" for lr in rates])
 plots.show(
@@ -350,7 +350,6 @@ if epochs >= 3:
 # Without a norm, the net learns nothing at any of these rates: its loss stays at that of guessing, log 10 = 2.303. With batch norm it learns at 0.01, 0.1 and
 # 1: over a factor of a hundred. To be fair, first weights of the right size help the plain net too, at 0.1. But they only set the start;
 # a norm keeps the spread all the way. So the two honest sentences are: *batch norm makes deep nets easy to train*, and *it forgives a learning rate that is off by ten*.
-# It does not make a net that trains well anyway any wiser.
 #
 # ## 6 · Small batches
 #
@@ -434,7 +433,7 @@ assert torch.allclose(nn.BatchNorm2d(4)(with_bias(x)), nn.BatchNorm2d(4)(without
 # %% [markdown]
 # ## Play
 #
-# A batch as a block: images from left to right, channels from top to bottom, each a small map. The coloured cells share one mean with the chosen one.
+# A batch as a block: its samples, the images, from left to right, channels from top to bottom, each a small map. The coloured cells share one mean with the chosen one.
 #
 # Three puzzles. *One:* find a state of **batch norm** in training where exactly 15 numbers share the mean. *Two:* for which norms does the batch size
 # change what becomes of a cell? *Three:* make torch refuse.
