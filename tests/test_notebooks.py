@@ -141,11 +141,20 @@ def test_it_runs_solved(source, device):
 
 
 def test_the_readme_shows_the_series():
-    rows = re.findall(r"^\| (\d\d) \| (.+?) \| (.+?) \|$", README.read_text(encoding="utf-8"), re.M)
-    ready = {int(source.stem[:2]): f"notebooks/{source.stem}.ipynb" for source in build.SOURCES}
-    for (number, title, question), room in zip(rows, SERIES, strict=True):
-        shown = f"[{room.title}]({ready[room.number]})" if room.number in ready else f"{room.title} *(planned)*"
-        assert (int(number), title, question) == (room.number, shown, room.question)
+    rows = re.findall(r"^\| (\d\d) \| (.+?) \| (.+?) \| (\d+) \|$", README.read_text(encoding="utf-8"), re.M)
+    for row, room, source in zip(rows, SERIES, build.SOURCES, strict=True):
+        minutes = re.search(r"Time: about (\d+) minutes", source.read_text(encoding="utf-8")).group(1)
+        link = f"[{room.title}](notebooks/{source.stem}.ipynb)"
+        assert row == (f"{room.number:02}", link, room.question, minutes)
+
+
+def test_the_readme_counts_what_there_is():
+    exercises = EXERCISES.values()
+    wrong = sum(len(exercise.wrongs) for exercise in exercises)
+    right = sum(1 + len(exercise.rights) for exercise in exercises)
+    told = re.search(r"\*\*(\d+) exercises\.\*\* .*?(\d+) wrong answers .*?(\d+) right ones", README.read_text("utf-8"))
+    assert told is not None
+    assert [int(number) for number in told.groups()] == [len(exercises), wrong, right]
 
 
 def test_a_misspelt_parameter_is_refused():
