@@ -278,15 +278,6 @@ def no_norm(channels):
     return nn.Identity()
 
 
-def he(net):
-    """Give the convolutions weights that keep the spread through a ReLU, on average (He and others)."""
-    for layer in net:
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
-    return net
-
-
 # %%
 seed_everything(seed)
 nets = {"no norm": deep_net(no_norm), "batch norm": deep_net(nn.BatchNorm2d)}
@@ -312,6 +303,17 @@ plots.show(
 # ## 5 · What it buys: learning rates that train
 #
 # Train this net with plain SGD at learning rates from 0.001 to 1, three ways: as it is, with better first weights (He initialisation), and with batch norm.
+
+
+# %%
+def he(net):
+    """Give the convolutions weights that keep the spread through a ReLU, on average (He and others)."""
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+    return net
+
 
 # %%
 rates = [0.001, 0.01, 0.1, 1.0]
