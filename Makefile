@@ -19,10 +19,11 @@ help:
 lab: $(READY) ## open the workbook in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.ip=localhost $(LAB_ARGS) notebooks/00_start_here.ipynb
 
+# Two workers share the cores: a thread of torch's that waits must not spin.
 test: known-device $(READY) ## style, units, exercises, notebooks, browser (DEVICE=cuda on a GPU, PYTEST_ARGS="-k shapes" for a part)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	WORKBOOK_DEVICE="$(DEVICE)" $(BIN)/python -m pytest -n 2 --dist loadscope \
+	WORKBOOK_DEVICE="$(DEVICE)" OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadscope \
 		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg $(PYTEST_ARGS)
 
 notebooks: $(READY) ## build and run notebooks/*.ipynb from notebooks/src/*.py

@@ -555,7 +555,7 @@ def _calls(model: nn.Module, x: Tensor) -> list[_Call]:
     try:
         model.eval()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)  # that of the CPU alone
             model(x)
     except Exception as error:
         told = " ".join(str(error).split())[:200]
@@ -663,7 +663,7 @@ def _built_map(layers: list[dict], size: Sequence[int], pixel: Sequence[int]) ->
     total = torch.zeros(tuple(size[1:]))
     with torch.random.fork_rng(devices=[]):
         for seed in range(draws):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             total += _gradient_map(_build(layers, size[0]), size, len(layers), pixel)
     return total / draws
 

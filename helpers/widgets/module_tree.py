@@ -359,7 +359,7 @@ class _Run:
         self._last: _Call | None = None  # the last call that ended well
         args, kwargs = arguments
         with self._watched(modules), _kept(modules), torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)  # that of the CPU alone
             try:
                 modules[0](*args, **kwargs)
             except KeyboardInterrupt:
