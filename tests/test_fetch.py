@@ -428,6 +428,31 @@ def test_the_disk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.undo()
 
 
+def test_a_full_disk_is_told_before_anything_is_fetched(server: Server, small_disk: Path) -> None:
+    (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    with pytest.raises(data.DataError, match="has 0 MB of free space, 0 MB are needed: make room or choose another"):
+        data.fetch("cifar10", small_disk)
+    assert server.log == []
+
+
+@pytest.mark.parametrize("share", [0.5, 1], ids=["half-way", "before it is unpacked"])
+def test_a_disk_that_fills_up(server: Server, small_disk: Path, share: float) -> None:
+    filler = small_disk / "filler"
+
+    def fill(here: int, total: int) -> None:
+        if here >= share * total and not filler.exists():
+            filler.write_bytes(bytes(shutil.disk_usage(small_disk).free))
+
+    with pytest.raises(data.DataError, match=r"^The disk of .* is full: make room and fetch again, what came so far"):
+        data.fetch("cifar10", small_disk, progress=fill)
+    assert "holds no cifar10 data" in data.problem("cifar10", small_disk)
+    kept = (small_disk / ".cifar10" / "cifar.tar.gz.part").stat().st_size
+    filler.unlink()
+    data.fetch("cifar10", small_disk)
+    assert_whole(small_disk, FILES, "cifar10")
+    assert [note["range"] for note in server.log[1:]] == ([f"bytes={kept}-"] if share < 1 else [])
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [

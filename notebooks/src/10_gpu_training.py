@@ -196,6 +196,8 @@ def fresh():
 
 whole, broken, later = fresh(), fresh(), fresh()
 all_at_once = fit(whole, **run)
+if os.path.exists(run_file):
+    os.remove(run_file)  # this cell ran before
 fit(broken, **run, checkpoint=run_file, on_epoch=interrupt)  # ends after two epochs
 gone_on = fit(later, **run, checkpoint=run_file)  # epochs three and four
 
@@ -526,7 +528,7 @@ assert sum(p.numel() for p in fully_connected().parameters()) == 1_574_402
 
 # %%
 pets = os.path.join(folder.name, "pets")
-os.mkdir(pets)
+os.makedirs(pets, exist_ok=True)
 pictures.write_cats_and_dogs(pets, 100, seed)
 with open(os.path.join(pets, "cat.0.jpg"), "rb") as file:
     picture = file.read()
