@@ -108,13 +108,32 @@ def mount() -> Iterator[Callable[..., bool]]:
         subprocess.run(["umount", place], check=True)
 
 
+@pytest.fixture(scope="session")
+def read_only(mount: Callable[..., bool]) -> Iterator[Callable[[Path], bool]]:
+    """read_only(folder): whether the folder, as it is now, can be made one that lets only read, until the end."""
+    closed = []
+
+    def read_only(folder: Path) -> bool:
+        if mount("--bind", "-o", "ro", folder, folder):
+            return True
+        within = [path for path, _, _ in os.walk(folder)]
+        for path in within:
+            os.chmod(path, 0o555)
+        closed.extend(within)
+        return not os.access(folder, os.W_OK)  # root may write all the same
+
+    yield read_only
+    for path in closed:
+        os.chmod(path, 0o755)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path, mount: Callable[..., bool]) -> Path:
     """A disk of 512 kB, which a test can fill."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if not mount("-t", "tmpfs", "-o", "size=512k", "small", disk):
-        pytest.skip("a small disk can only be mounted by root, on Linux")
+        pytest.skip("only root can mount a small disk, on Linux")
     return disk
 
 

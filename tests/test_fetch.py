@@ -14,7 +14,7 @@ import tarfile
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -433,6 +433,17 @@ def test_a_full_disk_is_told_before_anything_is_fetched(server: Server, small_di
     with pytest.raises(data.DataError, match="has 0 MB of free space, 0 MB are needed: make room or choose another"):
         data.fetch("cifar10", small_disk)
     assert server.log == []
+
+
+def test_a_folder_that_lets_only_read(server: Server, tmp_path: Path, read_only: Callable[[Path], bool]) -> None:
+    folder = tmp_path / "shared"
+    data.fetch("mnist", folder)
+    if not read_only(folder):
+        pytest.skip("no folder can be made one that lets only read here")
+    assert "already complete" in data.fetch("mnist", folder)
+    for root in (folder, folder / "below"):
+        with pytest.raises(data.DataError, match=r"^There is no permission to write .*: choose another root\.$"):
+            data.fetch("cifar10", root)
 
 
 @pytest.mark.parametrize("share", [0.5, 1], ids=["half-way", "before it is unpacked"])
