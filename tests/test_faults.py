@@ -24,7 +24,9 @@ ODD_NAME = "Übungen am Café, 畳み込み"
 
 # Every Python with this on its path runs it first. An audit hook sees what Python code asks of sockets, in a fork too.
 WATCH = """
-import errno, os, sys
+import errno, os, socket, sys
+
+HERE = {"localhost", "::1", "0.0.0.0", "::", socket.gethostname()}  # its own name: torch.distributed looks it up
 
 def watch(event, arguments):
     if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
@@ -35,7 +37,7 @@ def watch(event, arguments):
     else:
         return
     host = host.decode() if isinstance(host, bytes) else host
-    if host and host not in ("localhost", "::1", "0.0.0.0", "::") and not host.startswith("127."):
+    if host and host not in HERE and not host.startswith("127."):
         with open(os.environ["ATTEMPTS"], "a") as file:
             print(event, host, *sys.orig_argv, file=file)
         raise OSError(errno.ENETUNREACH, "Network is unreachable")

@@ -181,7 +181,7 @@ torch.load(best_file + ".bad", weights_only=False)  # never do this with a file 
 # %%
 digits = {"data": (train_x[:600], train_y[:600]), "epochs": 4, "seed": seed}
 run = digits | {"lr": 0.05, "optimizer": partial(torch.optim.SGD, momentum=0.9), "device": "cpu"}
-run_file = os.path.join(folder.name, "run.pt")
+run_file = os.path.join(tempfile.mkdtemp(dir=folder.name), "run.pt")
 
 
 def interrupt(epoch, history):
@@ -196,8 +196,6 @@ def fresh():
 
 whole, broken, later = fresh(), fresh(), fresh()
 all_at_once = fit(whole, **run)
-if os.path.exists(run_file):
-    os.remove(run_file)  # this cell ran before
 fit(broken, **run, checkpoint=run_file, on_epoch=interrupt)  # ends after two epochs
 gone_on = fit(later, **run, checkpoint=run_file)  # epochs three and four
 
@@ -214,7 +212,7 @@ assert not torch.equal(whole[0].weight, broken[0].weight) and gone_on == all_at_
 # sentence, the file stays, the model is untouched.
 
 # %% tags=["nbval-ignore-output"]
-with chdir(folder.name):
+with chdir(os.path.dirname(run_file)):
     with open("run.pt", "rb") as file:
         half = file.read()[:4000]
     with open("half.pt", "wb") as file:
