@@ -10,11 +10,11 @@ LOCK_ARGS ?=
 BIN := .venv/bin
 READY := .venv/.helpers
 
-.PHONY: help lab test notebooks real bench badges lock clean
+.PHONY: help lab test test-all notebooks real bench badges lock clean
 .PHONY: known-device given-data
 
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 lab: $(READY) ## open the workbook in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.ip=localhost $(LAB_ARGS) notebooks/00_start_here.ipynb
@@ -25,6 +25,9 @@ test: known-device $(READY) ## style, units, exercises, notebooks, browser (DEVI
 	$(BIN)/ruff format --check .
 	WORKBOOK_DEVICE="$(DEVICE)" OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadscope \
 		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg $(PYTEST_ARGS)
+
+test-all: override PYTEST_ARGS += -m ""
+test-all: test ## the same, and the tests that take minutes
 
 notebooks: $(READY) ## build and run notebooks/*.ipynb from notebooks/src/*.py
 	$(BIN)/python notebooks/build.py

@@ -4,7 +4,9 @@ import functools
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,11 +49,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 class ByPart(LoadScopeScheduling):
-    """Keep on one worker what shares its work: a file, and in the two long ones one exercise or one notebook of it."""
+    """Keep on one worker what shares its work: a file, and in the long ones one exercise or one notebook of it."""
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        part = re.search(r"\d\d_\w+|\w+\.\w+", test) if "test_exercises" in file or "test_notebooks" in file else None
+        long = re.search(r"test_(exercises|notebooks|faults)\b", file)
+        part = re.search(r"\d\d_\w+|\w+\.\w+", test) if long else None
         return f"{file} {part[0]}" if part else file
 
 
@@ -86,6 +89,52 @@ def find_chromium() -> str | None:
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
     return path if Path(path).is_file() else None
+
+
+@pytest.fixture(scope="session")
+def mount() -> Iterator[Callable[..., bool]]:
+    """mount(*options, place): whether that can be mounted, which takes root on Linux; it is unmounted at the end."""
+    places = []
+
+    def mount(*options: str | os.PathLike) -> bool:
+        if sys.platform != "linux" or os.geteuid() != 0:
+            return False
+        done = subprocess.run(["mount", *options], capture_output=True).returncode == 0
+        places.extend([options[-1]] * done)
+        return done
+
+    yield mount
+    for place in places:
+        subprocess.run(["umount", place], check=True)
+
+
+@pytest.fixture(scope="session")
+def read_only(mount: Callable[..., bool]) -> Iterator[Callable[[Path], bool]]:
+    """read_only(folder): whether the folder, as it is now, can be made one that lets only read, until the end."""
+    closed = []
+
+    def read_only(folder: Path) -> bool:
+        if mount("--bind", "-o", "ro", folder, folder):
+            return True
+        within = [path for path, _, _ in os.walk(folder)]
+        for path in within:
+            os.chmod(path, 0o555)
+        closed.extend(within)
+        return not os.access(folder, os.W_OK)  # root may write all the same
+
+    yield read_only
+    for path in closed:
+        os.chmod(path, 0o755)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, mount: Callable[..., bool]) -> Path:
+    """A disk of 512 kB, which a test can fill."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if not mount("-t", "tmpfs", "-o", "size=512k", "small", disk):
+        pytest.skip("only root can mount a small disk, on Linux")
+    return disk
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import tarfile
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -426,6 +426,42 @@ def test_the_disk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(data.DataError, match="has 0 MB of free space"):
         data.fetch("cifar10", tmp_path)
     monkeypatch.undo()
+
+
+def test_a_full_disk_is_told_before_anything_is_fetched(server: Server, small_disk: Path) -> None:
+    (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    with pytest.raises(data.DataError, match="has 0 MB of free space, 0 MB are needed: make room or choose another"):
+        data.fetch("cifar10", small_disk)
+    assert server.log == []
+
+
+def test_a_folder_that_lets_only_read(server: Server, tmp_path: Path, read_only: Callable[[Path], bool]) -> None:
+    folder = tmp_path / "shared"
+    data.fetch("mnist", folder)
+    if not read_only(folder):
+        pytest.skip("no folder can be made one that lets only read here")
+    assert "already complete" in data.fetch("mnist", folder)
+    for root in (folder, folder / "below"):
+        with pytest.raises(data.DataError, match=r"^There is no permission to write .*: choose another root\.$"):
+            data.fetch("cifar10", root)
+
+
+@pytest.mark.parametrize("share", [0.5, 1], ids=["half-way", "before it is unpacked"])
+def test_a_disk_that_fills_up(server: Server, small_disk: Path, share: float) -> None:
+    filler = small_disk / "filler"
+
+    def fill(here: int, total: int) -> None:
+        if here >= share * total and not filler.exists():
+            filler.write_bytes(bytes(shutil.disk_usage(small_disk).free))
+
+    with pytest.raises(data.DataError, match=r"^The disk of .* is full: make room and fetch again, what came so far"):
+        data.fetch("cifar10", small_disk, progress=fill)
+    assert "holds no cifar10 data" in data.problem("cifar10", small_disk)
+    kept = (small_disk / ".cifar10" / "cifar.tar.gz.part").stat().st_size
+    filler.unlink()
+    data.fetch("cifar10", small_disk)
+    assert_whole(small_disk, FILES, "cifar10")
+    assert [note["range"] for note in server.log[1:]] == ([f"bytes={kept}-"] if share < 1 else [])
 
 
 @pytest.mark.parametrize(

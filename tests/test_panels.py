@@ -441,7 +441,7 @@ def test_a_bad_folder_is_named_and_nothing_is_lost(tmp_path: Path, monkeypatch: 
     ear = Ear(panel, monkeypatch)
     bad = {
         str(file): "is a file",
-        f"{file}/below": "cannot be written to",
+        f"{file}/below": "is a file",
         "a\0b": "the path of a folder",
         3: "the path of a folder",
         True: "the path of a folder",
@@ -456,6 +456,20 @@ def test_a_bad_folder_is_named_and_nothing_is_lost(tmp_path: Path, monkeypatch: 
     assert panel.root == str(tmp_path / "new")
     assert not (tmp_path / "new").exists()
     assert panel.status["mnist"]["state"] == "absent"
+
+
+def test_a_folder_that_lets_only_read_shows_its_data(server, tmp_path: Path, read_only: Callable[[Path], bool]) -> None:
+    folder = tmp_path / "shared"
+    DataPanel(folder).fetch("mnist").join(20)
+    if not read_only(folder):
+        pytest.skip("no folder can be made one that lets only read here")
+    panel = DataPanel(folder)
+    assert panel.status["mnist"]["state"] == "complete"
+    assert f"{folder} lets only read: name another folder to fetch data." in panel.place
+    below = DataPanel(folder / "below")
+    assert f"{folder} lets only read" in below.place
+    below.fetch("cifar10").join(20)
+    assert below.message.startswith("There is no permission to write ")
 
 
 @pytest.mark.parametrize("name", ["imagenet", "", None, 3, ["mnist"]])

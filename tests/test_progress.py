@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import sys
 
 import nbformat
@@ -218,6 +219,27 @@ def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
     assert sorted(p.name for p in path.parent.iterdir()) == ["progress.json", "progress.json.lock"]
     assert "No space left on device" in progress.notices()[0]
     assert list(progress.passed()) == ["a.b", "c.d"]
+
+
+def test_a_full_disk_loses_nothing(small_disk, monkeypatch):
+    path = small_disk / "progress.json"
+    monkeypatch.setenv("WORKBOOK_PROGRESS", str(path))
+    progress.record("a.b")
+    before = path.read_text()
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    progress.record("c.d")
+    assert path.read_text() == before
+    (sentence,) = progress.notices()
+    assert "cannot be kept" in sentence
+    assert "No space left on device" in sentence
+    with pytest.raises(ValueError, match="No space left on device"):
+        progress.export(small_disk / "mine.json")
+    assert sorted(p.name for p in small_disk.iterdir()) == ["filler", "progress.json", "progress.json.lock"]
+    filler.unlink()
+    progress.record("e.f")
+    restart(monkeypatch)
+    assert list(progress.passed()) == ["a.b", "c.d", "e.f"]
 
 
 def test_a_lock_held_too_long_is_told(path, monkeypatch):

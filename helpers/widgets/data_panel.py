@@ -26,7 +26,7 @@ class DataPanel(Panel):
     Args:
         root: the folder for real data; the project's folder `data` when not given.
     Raises:
-        TraitError: root cannot be a folder that is written to; the message says why.
+        TraitError: root cannot be a folder; the message says why.
 
     `status` holds what is there, `place` says in words which folder is used. `fetch("mnist")` starts what the button
     starts, `cancel()` stops it. What came so far is kept, and the next fetch goes on from there. Nothing is fetched
@@ -114,7 +114,10 @@ class DataPanel(Panel):
         folder = download.folder_of(self.root or None).absolute()
         said = "Real data goes to" if self.root else "No folder is named, so the usual one is used:"
         said = f"{said} {folder}."
-        if not folder.exists():
+        nearest = _nearest(folder)
+        if not os.access(nearest, os.W_OK):
+            said += f" {nearest} lets only read: name another folder to fetch data."
+        elif not folder.exists():
             said += " This folder does not exist yet: fetching makes it."
         named = self.root or str(folder)
         return f"{said} A notebook that uses real data must name the same folder: data_root = {named!r}."
@@ -146,12 +149,9 @@ class DataPanel(Panel):
             raise t.TraitError(f"root is {proposal.value!r}; it must be the path of a folder.")
         root = str(proposal.value).strip()
         if root:
-            place = download.folder_of(root)
-            if place.exists() and not place.is_dir():
-                raise t.TraitError(f"{root} is a file; name a folder.")
-            nearest = next((one for one in (place, *place.absolute().parents) if one.exists()), place)
-            if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-                raise t.TraitError(f"{root} cannot be written to, because {nearest} cannot: name another folder.")
+            nearest = _nearest(download.folder_of(root))
+            if not nearest.is_dir():
+                raise t.TraitError(f"{nearest} is a file; name a folder.")
         return root
 
     @t.observe("root")
@@ -181,6 +181,11 @@ class DataPanel(Panel):
             "Real, fetched when you ask for it: CIFAR-10 (170 MB) and MNIST (11 MB).",
         ]
         return plots.to_png(plots.card(title, lines).figure), "\n".join([title, *lines])
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the folder, or what there is of the way to it."""
+    return next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
 
 
 def _size(path: Path) -> int | None:

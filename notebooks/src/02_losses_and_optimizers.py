@@ -530,8 +530,7 @@ def train(model, images, labels, epochs, lr, batch_size):
 
 
 seed_everything(seed)
-mine, copy = network(), network()
-copy.load_state_dict(mine.state_dict())
+mine = network()
 train(mine, images, labels, epochs=2, lr=0.1, batch_size=64)
 
 # %% [markdown]
@@ -548,6 +547,8 @@ def lines_of(function):
 print(*lines_of(train_step), sep="\n")
 assert lines_of(train_step) == lines_of(one_step)
 
+seed_everything(seed)
+copy = network()  # it begins with the same weights
 history = fit(copy, (images, labels), epochs=2, lr=0.1, batch_size=64, device=device, seed=seed)
 for ours, theirs in zip(mine.parameters(), copy.parameters(), strict=True):
     assert torch.equal(ours, theirs)

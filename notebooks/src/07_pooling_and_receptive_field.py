@@ -505,8 +505,6 @@ def half(heat):
     return int((strongest < strongest[-1] / 2).sum()) + 1
 
 
-seed_everything(seed)
-model = small_cnn().to(device)
 field = shapes.receptive_field([(3, 1, 1), (2, 2), (3, 1, 1), (3, 1, 1), (2, 2), (3, 1, 1)])[-1]
 assert (field.size, field.jump) == (22, 4) and field.size**2 == 484
 
@@ -516,6 +514,8 @@ mean, std = images.mean((0, 2, 3), keepdim=True), images.std((0, 2, 3), keepdim=
 train_set, test_set = ((images - mean) / std, labels), ((test_images - mean) / std, test_labels)
 looked_at = test_set[0][:128].to(device)
 
+seed_everything(seed)
+model = small_cnn().to(device)
 before = paint(model[:10], looked_at, 4, 4)
 fit(model, train_set, epochs=epochs, lr=1e-3, optimizer=torch.optim.Adam, device=str(device), seed=seed)
 after = paint(model[:10], looked_at, 4, 4)

@@ -79,7 +79,7 @@ show_error(RuntimeError, lambda: model(airplane[None]))
 maps = model[:6](airplane[None])
 assert maps.shape == (1, 8, 8, 8)
 assert maps.flatten(end_dim=-2).shape == (64, 8)  # mat1: the last axis stays, all others become rows
-assert model[6].weight.T.shape == (512, 32)  # mat2
+assert layers[6].weight.T.shape == (512, 32)  # mat2
 model = nn.Sequential(*layers[:6], nn.Flatten(), *layers[6:])
 assert model(airplane[None]).shape == (1, 2)
 assert sum(p.numel() for p in model.parameters()) == 18090  # a flatten learns nothing

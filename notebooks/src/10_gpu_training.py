@@ -181,7 +181,7 @@ torch.load(best_file + ".bad", weights_only=False)  # never do this with a file 
 # %%
 digits = {"data": (train_x[:600], train_y[:600]), "epochs": 4, "seed": seed}
 run = digits | {"lr": 0.05, "optimizer": partial(torch.optim.SGD, momentum=0.9), "device": "cpu"}
-run_file = os.path.join(folder.name, "run.pt")
+run_file = os.path.join(tempfile.mkdtemp(dir=folder.name), "run.pt")
 
 
 def interrupt(epoch, history):
@@ -212,7 +212,7 @@ assert not torch.equal(whole[0].weight, broken[0].weight) and gone_on == all_at_
 # sentence, the file stays, the model is untouched.
 
 # %% tags=["nbval-ignore-output"]
-with chdir(folder.name):
+with chdir(os.path.dirname(run_file)):
     with open("run.pt", "rb") as file:
         half = file.read()[:4000]
     with open("half.pt", "wb") as file:
@@ -526,7 +526,7 @@ assert sum(p.numel() for p in fully_connected().parameters()) == 1_574_402
 
 # %%
 pets = os.path.join(folder.name, "pets")
-os.mkdir(pets)
+os.makedirs(pets, exist_ok=True)
 pictures.write_cats_and_dogs(pets, 100, seed)
 with open(os.path.join(pets, "cat.0.jpg"), "rb") as file:
     picture = file.read()
