@@ -187,6 +187,7 @@ def test_the_input_moves_by_keys_and_by_hand(page) -> None:
     page.keyboard.press("ArrowRight")
     assert get(page, "n") == 4
     page.get_by_label("Activation", exact=True).select_option("PReLU")
+    page.get_by_label("Slope below 0").wait_for()  # it is shown in the next frame
     page.get_by_label("Slope below 0").press("ArrowLeft")
     assert get(page, "slope") == pytest.approx(0.2)
     page.wait_for_function("models.host.saved.length > 0")
