@@ -168,7 +168,7 @@ def test_the_input_moves_by_keys_and_by_hand(page) -> None:
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "PageUp"):
         page.keyboard.press(key)
     assert get(page, "x") == pytest.approx(1.1)
-    assert plot.get_attribute("aria-valuetext") == "At 1.1: value 0.8005, slope 0.3592."
+    page.locator('[role="slider"][aria-valuetext="At 1.1: value 0.8005, slope 0.3592."]').wait_for()
     page.keyboard.press("End")
     page.keyboard.press("ArrowRight")
     assert get(page, "x") == 10
