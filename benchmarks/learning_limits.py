@@ -43,7 +43,7 @@ def main() -> None:
         print(f"{name:50s} {min(values):.3f} to {max(values):.3f}")
     if write:
         setting = (
-            f"built-in data, epochs=20, seeds {SEEDS[0]} to {SEEDS[-1]}, CPU, torch {torch.__version__.split('+')[0]}"
+            f"built-in data, epochs=14, seeds {SEEDS[0]} to {SEEDS[-1]}, CPU, torch {torch.__version__.split('+')[0]}"
         )
         FILE.write_text(json.dumps({"setting": setting, "figures": figures}, indent=1) + "\n", encoding="utf-8")
 

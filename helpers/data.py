@@ -100,9 +100,7 @@ def photograph(size: int | tuple[int, int] | None = None, *, grey: bool = False)
         raise ValueError(f"size must be a whole number from 1 to 4096, or two for height and width, got {size!r}.")
     if not isinstance(grey, bool):
         raise ValueError(f"grey must be True or False, got {grey!r}.")
-    package = importlib.util.find_spec("matplotlib")  # finds the folder without importing anything
-    folder = Path(package.submodule_search_locations[0]) if package else Path("matplotlib")
-    path = folder / "mpl-data" / "sample_data" / "grace_hopper.jpg"
+    path = _file_in("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
     try:
         with Image.open(path) as file:
             picture = file.convert("L" if grey else "RGB")
@@ -112,6 +110,12 @@ def photograph(size: int | tuple[int, int] | None = None, *, grey: bool = False)
         picture = ImageOps.fit(picture, (int(sides[1]), int(sides[0])), Image.Resampling.BOX, centering=(0.5, 0))
     pixels = np.asarray(picture)
     return _floats(pixels[None] if grey else pixels.transpose(2, 0, 1))
+
+
+def _file_in(package: str, path: str) -> Path:
+    """Return where a file of an installed package lies; the package is not imported."""
+    found = importlib.util.find_spec(package)
+    return (Path(found.submodule_search_locations[0]) if found else Path(package)) / path
 
 
 def _choice(what: str, value: object, choices: object, note: str = "") -> str:
@@ -140,18 +144,23 @@ def _built_in(name: str, train: bool) -> tuple[Tensor, Tensor]:
 def _digits(train: bool) -> "tuple[np.ndarray, np.ndarray]":
     """scikit-learn's 8×8 digits, enlarged to 20×20 in the middle of 28×28, as MNIST's; the last fifth for tests."""
     import numpy as np
-    from sklearn.datasets import load_digits
 
-    digits = load_digits()
+    path = _file_in("sklearn", "datasets/data/digits.csv.gz")
+    try:
+        table = np.loadtxt(
+            path, delimiter=",", dtype=np.int64
+        )  # a line for each digit: 64 pixels, 0 to 16, and its label
+    except OSError as error:
+        raise DataError(f"The digits {path} cannot be read: install scikit-learn again.") from error
     keep = slice(None, 1437) if train else slice(1437, None)
-    small = digits.images[keep].astype(np.int64)  # 0 to 16
+    small = table[keep, :64].reshape(-1, 8, 8)
     tenths = np.clip(4 * np.arange(20) - 3, 0, 70)  # where each new pixel's middle lies between the old ones'
     low, part = np.minimum(tenths // 10, 6), tenths - 10 * np.minimum(tenths // 10, 6)
     tall = small[:, low] * (10 - part)[:, None] + small[:, low + 1] * part[:, None]
     large = tall[:, :, low] * (10 - part) + tall[:, :, low + 1] * part  # 0 to 1600
     pixels = np.zeros((len(small), 1, 28, 28), np.uint8)
     pixels[:, 0, 4:24, 4:24] = (large * 255 + 800) // 1600
-    return pixels, digits.target[keep]
+    return pixels, table[keep, 64]
 
 
 _BUILT_IN = {"birds-airplanes": drawings.birds_airplanes, "slashes": drawings.slashes, "digits": _digits}

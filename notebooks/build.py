@@ -112,7 +112,14 @@ def execute(notebook: NotebookNode, name: str, *, seconds: int = 600, **paramete
         if unknown := parameters.keys() - known.keys():
             raise ValueError(f"{name} has no parameter {', '.join(sorted(unknown))}; it has {', '.join(known)}.")
         return papermill.execute_notebook(
-            before, after, parameters, cwd=HERE, kernel_name="python3", progress_bar=False, execution_timeout=seconds
+            before,
+            after,
+            parameters,
+            cwd=HERE,
+            kernel_name="python3",
+            progress_bar=False,
+            request_save_on_cell_execute=False,  # one file at the end, not two for each cell
+            execution_timeout=seconds,
         )
 
 

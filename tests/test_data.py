@@ -208,6 +208,13 @@ def test_a_photograph_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None
         data.photograph()
 
 
+def test_digits_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    data._built_in.cache_clear()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(data.DataError, match=r"digits.csv.gz cannot be read: install scikit-learn again"):
+        data.load("digits")
+
+
 def test_patterns() -> None:
     made = data.patterns()
     for picture in made.values():

@@ -31,15 +31,15 @@ from helpers.widgets import PictureShifter
 
 # %% tags=["parameters"]
 device: str = "auto"  # "auto", "cpu" or "cuda": where the nets are trained
-data: str = "built-in"  # "built-in" or "real": 1,000 drawn birds and airplanes, or 10,000 from CIFAR-10
+data: str = "built-in"  # "built-in" or "real": 800 drawn birds and airplanes, or 10,000 from CIFAR-10
 data_root: str = "../data"  # the folder that holds the real data
 seed: int = 0  # the same seed gives the same numbers
-epochs: int = 20  # passes over the training pictures; 100 for the real data
+epochs: int = 14  # passes over the training pictures; 100 for the real data
 
 # %%
 seed_everything(seed)
 device = pick_device(device)
-most = {"built-in": 1000, "real": 10_000}[data]
+most = {"built-in": 800, "real": 10_000}[data]
 train_x, train_y = (part[:most] for part in load("birds-airplanes", "train", source=data, root=data_root))
 val_x, val_y = load("birds-airplanes", "test", source=data, root=data_root)
 names = class_names("birds-airplanes")
@@ -142,18 +142,23 @@ def one_epoch(net, loader, steps):
 
 
 # %% [markdown]
-# The real pictures are learned by plain gradient descent, 100 epochs with a learning rate of 0.01. The 1,000 drawings
-# should take seconds: there momentum, or Adam, gets to the same end in fewer epochs (notebook 2).
+# The real pictures are learned by plain gradient descent, 100 epochs with a learning rate of 0.01. The 800 drawings
+# should take seconds: there Nesterov momentum, or Adam, gets to the same end in fewer epochs (notebook 2).
 
 # %%
 sgd = torch.optim.SGD
 if data == "built-in":
-    dense = {"lr": 0.01, "optimizer": partial(sgd, momentum=0.9), "epochs": epochs}
-    deeper = {"lr": 0.0003, "optimizer": torch.optim.Adam, "epochs": max(epochs // 2, 1)}
-    conv = {"lr": 0.003, "optimizer": torch.optim.Adam, "epochs": max(epochs // 2, 1)}
+    fewer = max(epochs // 2, 1)
+    dense = {"lr": 0.01, "optimizer": partial(sgd, momentum=0.95, nesterov=True), "epochs": epochs}
+    deeper = {
+        "lr": 0.0003,
+        "optimizer": partial(torch.optim.Adam, fused=True),
+        "epochs": fewer,
+    }  # fused: only faster
+    conv = {"lr": 0.005, "optimizer": torch.optim.Adam, "epochs": fewer}
 else:
     dense = deeper = conv = {"lr": 0.01, "optimizer": sgd, "epochs": epochs}
-late = max(epochs // 20, 1)  # the last epochs: of 20 the last one, of 100 the last five
+late = max(epochs // 20, 1)  # the last epochs: of 14 the last one, of 100 the last five
 
 # %%
 seed_everything(seed)
@@ -192,10 +197,10 @@ plots.show(
 )
 
 # %% [markdown]
-# The two curves part. The net tells nearly all training pictures right, and only about two in three of the others.
+# The two curves part. The net tells nearly all training pictures right, and only about three in five of the others.
 # That is **overfitting**: it has learned these pictures by heart, more than what makes a bird a bird.
 #
-# Is it luck? Another seed gives other first weights and another order. Over five seeds, training minus validation was at least **0.33**
+# Is it luck? Another seed gives other first weights and another order. Over five seeds, training minus validation was at least **0.38**
 # (drawings, `benchmarks/learning_limits.json`).
 #
 # The loop stands in `helpers.train` too: `fit` takes the same steps on tensors in memory, without asking for each
@@ -205,7 +210,7 @@ plots.show(
 # %%
 gap = measured["small, training"] - measured["small, validation"]
 if data == "built-in":
-    assert measured["small, training"] > 0.97 and 0.58 < measured["small, validation"] < 0.74 and gap > 0.25
+    assert measured["small, training"] > 0.97 and 0.58 < measured["small, validation"] < 0.74 and gap > 0.3
 elif epochs >= 100:
     assert measured["small, training"] >= 0.99 and 0.80 <= measured["small, validation"] <= 0.84, measured
 assert accuracy(small, val_x, val_y) == share_right(small, val_loader) == measured["small, validation"]
@@ -244,7 +249,7 @@ for name, net in {"small": small, "deep": deep_net()}.items():
 assert sizes(small) == [1572864, 512, 1024, 2] and sum(sizes(small)) == 1_574_402
 assert sizes(deep_net()) == [3145728, 1024, 524288, 512, 65536, 128, 256, 2] and sum(sizes(deep_net())) == 3_737_474
 assert 3_146_752 / 3_737_474 > 0.84  # the first layer alone
-assert 1000 * 3072 > 1_574_402 > 1500 * 1000  # numbers in 1,000 pictures; parameters for each of them
+assert 800 * 3072 > 1_574_402 > 1500 * 800  # numbers in 800 pictures; parameters for each of them
 
 # %% [markdown]
 # Most of the deep net's 3,737,474 parameters sit in its first layer: 84 %. That layer grows with the picture. On the
@@ -409,8 +414,8 @@ plots.show(
 # %% [markdown]
 # The fully-connected net does as well on the noise as on the pictures. The CNN loses: its patches now hold pixels that have
 # nothing to do with each other. A new training run brings some luck, good or bad, so look at five seeds: the
-# CNN lost **0.06** of its validation accuracy in the mean, the fully-connected net **0.00**. On the pictures as
-# they are, the CNN was at least **0.24** ahead.
+# CNN lost **0.08** of its validation accuracy in the mean, the fully-connected net **0.00**. On the pictures as
+# they are, the CNN was at least **0.25** ahead.
 #
 # The CNN does not fall to guessing: how many pixels of which colour there are is not hidden by a shuffle.
 #
@@ -511,7 +516,7 @@ assert in_left.sum() == in_right.sum() == 240
 
 seed_everything(seed)
 half = slash_cnn()
-fit(half, (slash_x[in_left], slash_y[in_left]), device=device, seed=seed, **(cnn_setting | {"epochs": 20}))
+fit(half, (slash_x[in_left], slash_y[in_left]), device=device, seed=seed, **(cnn_setting | {"epochs": 15}))
 measured["left half only, right half"] = accuracy(half, test_x[in_right], test_y[in_right])
 assert measured["left half only, right half"] == 1
 
@@ -603,7 +608,7 @@ ax.set(xlabel="shift, pixels down", ylabel="validation accuracy", xticks=distanc
 ax.legend(frameon=False, fontsize=8)
 plots.show(
     ax,
-    "Validation accuracy over the shift, four curves. The fully-connected net falls from about two in three to "
+    "Validation accuracy over the shift, four curves. The fully-connected net falls from about three in five to "
     "one half; the CNN starts far higher and falls too. Trained on crops, the CNN starts a little lower and "
     "stays up longer; the fully-connected net stays near one half throughout.",
 )
