@@ -232,10 +232,10 @@ def _convolution(
 
     windows = _windows(_pad_axes(input, sides), kernel_size, stride, dilation)
     output_size = windows.shape[-2 * axes : -axes]  # windows: (…, C_in, *output_size, *kernel_size)
-    patches = windows.flatten(-axes).flatten(-1 - axes, -2)  # (…, C_in, places, taps)
-    patches = patches.unflatten(-3, (groups, -1))
-    kernels = weight.flatten(2).unflatten(0, (groups, -1))
-    output = torch.einsum("...gcpt,gfct->...gfp", patches, kernels)  # group, channel, place, tap; f for filter
+    taps_first = windows.movedim(tuple(range(-axes, 0)), tuple(range(-2 * axes, -axes)))  # (…, C_in, *kernel, *output)
+    columns = taps_first.flatten(-axes).unflatten(-2 - axes, (groups, -1)).flatten(-2 - axes, -2)
+    kernels = weight.flatten(1).unflatten(0, (groups, -1))
+    output = kernels @ columns  # (…, group, filter, places)
     output = output.flatten(-3, -2)  # (…, C_out, places)
     if bias is not None:
         output = output + bias.unsqueeze(-1)

@@ -447,7 +447,7 @@ def test_nothing_is_borrowed_from_torch():
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "torch"
     }
-    assert used == {"arange", "bool", "einsum", "iinfo", "int64", "no_grad", "where"}
+    assert used == {"arange", "bool", "iinfo", "int64", "no_grad", "where"}
 
 
 # --- What is refused -------------------------------------------------------------------------------------------------
