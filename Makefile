@@ -32,8 +32,8 @@ test-all: test ## the same, and the tests that take minutes
 notebooks: $(READY) ## build and run notebooks/*.ipynb from notebooks/src/*.py
 	$(BIN)/python notebooks/build.py
 
-real: known-device given-data $(READY) ## run the notebooks on real CIFAR-10 and MNIST: make real DATA=DIR
-	$(BIN)/python notebooks/build.py real --data "$(DATA)" $(if $(DEVICE),--device "$(DEVICE)")
+real: known-device given-data $(READY) ## run the notebooks on real CIFAR-10 and MNIST, hold each claim: make real DATA=DIR
+	$(BIN)/python notebooks/real.py --data "$(DATA)" $(if $(DEVICE),--device "$(DEVICE)")
 
 bench: $(READY) ## measure what is fast and how fast, and write the tables of the README
 	@set -e; for script in benchmarks/[a-z]*.py; do $(BIN)/python -m "benchmarks.$$(basename "$$script" .py)" --write; done

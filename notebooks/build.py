@@ -1,14 +1,12 @@
 """The one way from source to notebook.
 
-python notebooks/build.py [04 …]                   build notebooks/NN_*.ipynb from notebooks/src/NN_*.py, executed
-python notebooks/build.py real --data DIR [04 …]   run the notebooks on the real data in DIR; nothing is kept
+python notebooks/build.py [04 …]   run notebooks/src/NN_*.py and keep notebooks/NN_*.ipynb; all when none is given
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,10 +26,6 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
-REAL = {
-    "03": {"epochs": 100},
-    "10": {"epochs": 6, "bird_epochs": 100, "with_compile": True},
-}  # what a notebook takes on real data beside the data itself
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -151,33 +145,30 @@ def build(source: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    require_own_helpers()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebooks", nargs="*", help="two digits each, 04 for example; all when not given")
+    for source in chosen(parser.parse_args(arguments).notebooks):
+        start = time.perf_counter()
+        build(source)
+        print(f"{source.stem}: {time.perf_counter() - start:.0f} s")
+
+
+def require_own_helpers() -> None:
+    """Stop when the notebooks would import the package of another checkout."""
     installed = Path(helpers.__file__).resolve().parent.parent
     if installed != HERE.parent:
         raise SystemExit(
             f"The package helpers comes from {installed} and not from {HERE.parent}: use `make notebooks` there, or "
             f"run `pip install -e .` there first."
         )
-    real = (sys.argv[1:] if arguments is None else arguments)[:1] == ["real"]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    if real:
-        parser.add_argument("real")
-        parser.add_argument("--data", type=Path, required=True, help="the folder with CIFAR-10 and MNIST")
-        parser.add_argument("--device", default="auto")
-    parser.add_argument("notebooks", nargs="*", help="two digits each, 04 for example; all when not given")
-    args = parser.parse_intermixed_args(arguments)
-    sources = [source for source in SOURCES if not args.notebooks or source.stem[:2] in args.notebooks]
-    if missing := set(args.notebooks) - {source.stem[:2] for source in sources}:
+
+
+def chosen(numbers: list[str]) -> list[Path]:
+    """Return the sources with these numbers, 04 for example; all when none is given."""
+    if missing := set(numbers) - {source.stem[:2] for source in SOURCES}:
         raise SystemExit(f"There is no notebook {', '.join(sorted(missing))} in {HERE / 'src'}.")
-    if real and not args.data.is_dir():
-        raise SystemExit(f"--data is {args.data}; there is no such folder. It must hold CIFAR-10 and MNIST.")
-    for source in sources:
-        start = time.perf_counter()
-        if real:
-            given = {"data": "real", "data_root": str(args.data.resolve()), "device": args.device}
-            execute(read(source), source.stem, seconds=7200, **given, **REAL.get(source.stem[:2], {}))
-        else:
-            build(source)
-        print(f"{source.stem}: {time.perf_counter() - start:.0f} s")
+    return [source for source in SOURCES if not numbers or source.stem[:2] in numbers]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import build
 import pytest
+import real
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -291,19 +292,12 @@ def test_what_is_misspelt_is_said_before_anything_is_installed(
     assert not (tmp_path / ".venv").exists()
 
 
-def test_the_documented_order_of_real_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    ran = []
-    monkeypatch.setattr(build, "execute", lambda notebook, name, **given: ran.append((name[:2], given)))
-    for arguments in (["real", "--data", str(tmp_path), "04"], ["real", "04", "--data", str(tmp_path)]):
-        build.main([*arguments, "--device", "cpu"])
-    given = {"data": "real", "data_root": str(tmp_path.resolve()), "device": "cpu"}
-    assert ran == [("04", {"seconds": 7200, **given})] * 2
-
-
 def test_another_checkout_s_helpers_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(helpers, "__file__", str(tmp_path / "helpers" / "__init__.py"))
     with pytest.raises(SystemExit, match=r"The package helpers comes from .* and not from .*make notebooks"):
         build.main(["99"])
+    with pytest.raises(SystemExit, match="The package helpers comes from"):
+        real.main(["--data", str(tmp_path)])
 
 
 def test_an_exercise_that_is_not_there_is_looked_for_in_its_module() -> None:

@@ -160,8 +160,3 @@ def test_the_readme_counts_what_there_is():
 def test_a_misspelt_parameter_is_refused():
     with pytest.raises(ValueError, match=r"no parameter sead; it has .*seed"):
         build.execute(build.read(build.SOURCES[0]), "start", sead=1)
-
-
-def test_real_data_from_a_folder_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(SystemExit, match="there is no such folder"):
-        build.main(["real", "--data", str(tmp_path / "nowhere")])
