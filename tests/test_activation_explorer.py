@@ -168,7 +168,7 @@ def test_the_input_moves_by_keys_and_by_hand(page) -> None:
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "PageUp"):
         page.keyboard.press(key)
     assert get(page, "x") == pytest.approx(1.1)
-    assert plot.get_attribute("aria-valuetext") == "At 1.1: value 0.8005, slope 0.3592."
+    page.locator('[role="slider"][aria-valuetext="At 1.1: value 0.8005, slope 0.3592."]').wait_for()
     page.keyboard.press("End")
     page.keyboard.press("ArrowRight")
     assert get(page, "x") == 10
@@ -187,6 +187,7 @@ def test_the_input_moves_by_keys_and_by_hand(page) -> None:
     page.keyboard.press("ArrowRight")
     assert get(page, "n") == 4
     page.get_by_label("Activation", exact=True).select_option("PReLU")
+    page.get_by_label("Slope below 0").wait_for()  # it is shown in the next frame
     page.get_by_label("Slope below 0").press("ArrowLeft")
     assert get(page, "slope") == pytest.approx(0.2)
     page.wait_for_function("models.host.saved.length > 0")

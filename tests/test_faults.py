@@ -1,7 +1,8 @@
 """What happens to learners: cells run twice, restarts, no network, folders that let only read, odd names, full disks.
 
-Each notebook runs solved, from a copy of the project in a folder with an odd name that can only be read, and no address
-but the loopback one can be reached. More on progress files is in test_progress.py, on downloads in test_fetch.py.
+Each notebook runs solved, from a copy of the project in a folder with an odd name that lets only read. What its Python
+code, or a child's, tries to reach beyond this machine is refused and written down. More on progress files is in
+test_progress.py, on downloads in test_fetch.py.
 """
 
 import json

@@ -85,8 +85,7 @@ def _stepped(answer, model, images, labels, lr, device):
     title="A training step on any device",
     contract="`train_step(model, images, labels, lr, device)`: move everything that the step needs to `device`, take "
     "one step of plain SGD with `lr` and cross-entropy, and return the loss before the step, detached, a tensor "
-    "without "
-    "axes on that device. `images` (N, features) and `labels` (N,) come from the CPU and stay as they are.  \n"
+    "without axes on that device. `images` (N, features) and `labels` (N,) come from the CPU and stay as they are.  \n"
     "Example: with `device` 'cuda', model, batch and loss are on the GPU. The check uses 'cpu' and 'meta', a device "
     "without numbers: what you leave behind stops there with torch's own error.",
     hints=(
@@ -506,8 +505,7 @@ def _evaluated(answer, model, batches):
     title="An evaluation loop",
     contract="`evaluate(model, batches)`: `batches` gives pairs of images (n, features) and labels (n,), as a loader "
     "does; the last pair may be smaller. The model comes in train mode and goes back to it; in between it is in eval "
-    "mode, "
-    "without gradients. Two floats come out: the mean cross-entropy and the accuracy, over all images alike.  \n"
+    "mode, without gradients. Two floats come out: the mean cross-entropy and the accuracy, over all images alike.  \n"
     "Example: batches of 4, 4 and 3 images with 8 right answers: the accuracy is 8 / 11.",
     hints=(
         "A mean of the batches' means counts the 3 images of the last batch as much as the 4 of another. What must you "
@@ -705,10 +703,8 @@ def _resumed(answer, images, labels, done, epochs):
 @exercise(
     title="Go on from a checkpoint",
     contract="`resume(model, optimizer, checkpoint)`: `model` and `optimizer` are new. Bring them back to where the "
-    "run "
-    "was interrupted, so that it ends at the same weights as if nothing had happened. `checkpoint` is a dict: 'model' "
-    "and "
-    "'optimizer' are their state_dicts, 'epoch' is the number of the last finished epoch, 'random' is what "
+    "run was interrupted, so that it ends at the same weights as if nothing had happened. `checkpoint` is a dict: "
+    "'model' and 'optimizer' are their state_dicts, 'epoch' is the number of the last finished epoch, 'random' is what "
     "`torch.get_rng_state()` gave. The answer is the number of the next epoch, an int.  \n"
     "Example: 'epoch' is 2: the answer is 3.",
     hints=(
@@ -860,12 +856,10 @@ def _net_seen(answer, size, shrink):
 @exercise(
     title="Pooling or stride: the net for cats and dogs",
     contract="`cats_net(size, shrink)`: a net for pictures (N, 3, size, size) that gives logits (N, 2): a convolution "
-    "to "
-    "8 maps, one to 16 maps, each with kernel 3, padding 1 and a ReLU behind it, then one linear layer. Each of the "
-    "two "
-    "halves the map: with `shrink` 'pool' by a max pooling of 2 behind the ReLU, with 'stride' by its own stride of "
-    "2.  \nExample: size 32 makes the linear layer read 16 × 8 × 8 = 1024 numbers in both ways; size 13 makes it 16 × "
-    "3 × 3 "
+    "to 8 maps, one to 16 maps, each with kernel 3, padding 1 and a ReLU behind it, then one linear layer. Each of the "
+    "two halves the map: with `shrink` 'pool' by a max pooling of 2 behind the ReLU, with 'stride' by its own stride "
+    "of 2.  \n"
+    "Example: size 32 makes the linear layer read 16 × 8 × 8 = 1024 numbers in both ways; size 13 makes it 16 × 3 × 3 "
     "with 'pool' and 16 × 4 × 4 with 'stride'.",
     hints=(
         "How many rows has the map after each halving? Pooling rounds 13 / 2 down. And a convolution with kernel 3, "
