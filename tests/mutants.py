@@ -7,20 +7,17 @@ it is a survivor, and SURVIVORS says why its check lets it pass. `python tests/m
 import argparse
 import ast
 import itertools
-import os
 import random
 import sys
+import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from helpers import exercises as ex
-from helpers.exercises import engine, sandbox
+from helpers.exercises import EXERCISES, engine, sandbox
 
 TABLE = Path(__file__).parents[1] / "benchmarks" / "MUTANTS.md"
 SEEDS = range(1, 11)  # the check itself takes seed 0
@@ -299,12 +296,14 @@ def _judged(exercise: engine.Exercise, sources: dict[str, str]) -> Iterator[tupl
     for start in range(0, len(items), 10):
         batch = items[start : start + 10]
         answers = [made(exercise, source) for _, source in batch]
-        ended = sandbox.run(lambda answers=answers: {"all": [asdict(exercise._verdict(a)) for a in answers]}, engine.LIMIT)
+        ended = sandbox.run(
+            lambda answers=answers: {"all": [asdict(exercise._verdict(answer)) for answer in answers]}, engine.LIMIT
+        )
         if ended.result:
             verdicts = [engine.Verdict(**verdict) for verdict in ended.result["all"]]
         else:
             verdicts = map(exercise.judge, answers)
-        yield from ((name, source, verdict) for (name, source), verdict in zip(batch, verdicts))
+        yield from ((name, source, verdict) for (name, source), verdict in zip(batch, verdicts, strict=True))
 
 
 def sort(exercise: engine.Exercise) -> Sorted:
@@ -330,3 +329,19 @@ def sort(exercise: engine.Exercise) -> Sorted:
         else:
             found.equivalent.append(name)
     return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("exercises", nargs="*", help="convolution.conv2d for example; all when none is given")
+    for name in parser.parse_args().exercises or EXERCISES:
+        start = time.perf_counter()
+        found = sort(EXERCISES[name])
+        counts = {kind: len(getattr(found, kind)) for kind in ("stopped", "refused", "equivalent", "survivors")}
+        print(name, counts, f"{found.share:.3f}, {time.perf_counter() - start:.0f} s", flush=True)
+        for place, told in found.survivors.items():
+            print("   ", place, "|", told[:300], flush=True)
+
+
+if __name__ == "__main__":
+    main()

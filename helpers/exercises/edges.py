@@ -499,6 +499,7 @@ def _separate_cases(seed):
         ("a kernel with zeros in its first row and column", zero_corner * choose.choice((1, 0.5, -1))),
         ("a kernel with zeros in its first column", torch.outer(noise(3), torch.tensor([0.0, 1.0, -2.0, 0.5]))),
         ("a single row", noise(1, 4)),
+        ("a kernel without a positive weight", torch.outer(torch.tensor([1.0, 2.0, 1.0]), torch.tensor([-1.0, 0.0]))),
         ("a larger kernel", torch.outer(noise(5), noise(7))),
         ("a Laplacian, which no column and row give", torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])),
         ("a kernel without any pattern", noise(4, 3)),
@@ -631,6 +632,15 @@ def separate_by_the_corner(kernel):
 def separate_first_row(kernel):
     j = int(kernel[0].abs().argmax())
     return None if separate.function(kernel) is None else (kernel[:, j] / kernel[0, j], kernel[0].clone())
+
+
+@separate.wrong(
+    "You go through the largest weight, and where no weight is positive that is a 0: take the one with the largest "
+    "absolute value."
+)
+def separate_by_the_largest(kernel):
+    i, j = divmod(int(kernel.argmax()), kernel.shape[1])
+    return None if separate.function(kernel) is None else (kernel[:, j] / kernel[i, j], kernel[i].clone())
 
 
 @separate.wrong("You return None though this kernel can be split: all of its rows are multiples of one row.")
