@@ -9,7 +9,6 @@ import ast
 import itertools
 import random
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +21,20 @@ from helpers.exercises import EXERCISES, engine, sandbox
 TABLE = Path(__file__).parents[1] / "benchmarks" / "MUTANTS.md"
 SEEDS = range(1, 11)  # the check itself takes seed 0
 MOST = 60  # settings of one exercise, each in float64 too
+
+HEAD = """# Mutants of the solutions
+
+Each solution with one thing changed: an operator, a constant, an index, a dropped statement, two arguments exchanged,
+train for eval. `python tests/mutants.py --write` judges each by the exercise's own check. Those that stop with an error
+need no check, and those that behave as the solution does on ten other seeds and many other settings are no mistakes.
+The rest is to be refused.
+
+| exercise | stop | behave the same | behave differently | refused | share |
+|---|---|---|---|---|---|
+"""
+
+# (exercise, place) → why its check lets this mutant pass.
+SURVIVORS: dict[tuple[str, str], str] = {}
 
 OPERATORS = {
     ast.Add: ("+", "-"),
@@ -331,16 +344,39 @@ def sort(exercise: engine.Exercise) -> Sorted:
     return found
 
 
+def line(name: str, found: Sorted) -> str:
+    """Return an exercise's row in the table."""
+    stopped, same, refused, let_pass = map(len, (found.stopped, found.equivalent, found.refused, found.survivors))
+    return f"| {name} | {stopped} | {same} | {refused + let_pass} | {refused} | {found.share:.3f} |"
+
+
+def shares(table: str) -> dict[str, tuple[int, int]]:
+    """Return for each exercise of a written table how many mutants behave differently, and how many are refused."""
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines() if row.startswith("| ")]
+    return {name: (int(changed), int(refused)) for name, _, _, changed, refused, _ in cells[2:] if "." in name}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("exercises", nargs="*", help="convolution.conv2d for example; all when none is given")
-    for name in parser.parse_args().exercises or EXERCISES:
-        start = time.perf_counter()
+    parser.add_argument("--write", action="store_true", help=f"write the rows of these exercises into {TABLE.name}")
+    args = parser.parse_args()
+    kept = TABLE.read_text(encoding="utf-8").splitlines() if TABLE.exists() else []
+    lines = {row.split(" ")[1]: row for row in kept if row.startswith("| ") and row.split(" ")[1] in EXERCISES}
+    for name in args.exercises or EXERCISES:
         found = sort(EXERCISES[name])
-        counts = {kind: len(getattr(found, kind)) for kind in ("stopped", "refused", "equivalent", "survivors")}
-        print(name, counts, f"{found.share:.3f}, {time.perf_counter() - start:.0f} s", flush=True)
+        lines[name] = line(name, found)
+        print(lines[name], flush=True)
         for place, told in found.survivors.items():
-            print("   ", place, "|", told[:300], flush=True)
+            print(f"    survives: {place}; {told}", flush=True)
+        if args.write:
+            rows = "\n".join(lines[known] for known in EXERCISES if known in lines)
+            TABLE.write_text(HEAD + rows + "\n" + _survivors(), encoding="utf-8")
+
+
+def _survivors() -> str:
+    told = [f"- `{name}`, {place}: {why}" for (name, place), why in SURVIVORS.items()]
+    return "\n".join(["", "## Survivors", "", *told, ""]) if told else ""
 
 
 if __name__ == "__main__":
