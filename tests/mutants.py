@@ -10,6 +10,7 @@ import itertools
 import random
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -236,12 +237,18 @@ def _settings(exercise: engine.Exercise) -> list[engine._Case]:
         changed += [{key: value for key, value in given.items() if key != name} for name in case[2]]
         for axis, resized in itertools.product((0, 1, -1), (_cropped, _doubled)):  # of all tensors together
             changed.append(
-                {k: resized(v, axis) if isinstance(v, torch.Tensor) and v.dim() > axis else v for k, v in given.items()}
+                {
+                    k: resized(v, axis) if isinstance(v, torch.Tensor) and v.dim() > max(axis, 0) else v
+                    for k, v in given.items()
+                }
             )
         for change in changed:
             args = tuple(value for key, value in change.items() if isinstance(key, int))
             kwargs = {key: value for key, value in change.items() if isinstance(key, str)}
-            found.append(engine._Case(f"setting {len(found)}", args, kwargs, exercise.gradients))
+            case = engine._Case(f"setting {len(found)}", args, kwargs, exercise.gradients)
+            with suppress(TypeError):  # an argument without a default was left out
+                exercise._named(case)
+                found.append(case)
     found = random.Random(0).sample(found, min(MOST, len(found)))
     doubled = [engine._mapped(case, "in float64", lambda x: x.double() * engine._NO_FLOAT32) for case in found]
     return [*found, *(b for a, b in zip(found, doubled, strict=True) if any(map(engine._is_float, a.args)))]

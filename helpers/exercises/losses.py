@@ -768,6 +768,8 @@ def _adam_cases(seed):
         if step == 1:
             means, squares = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
         squares = [v.square() for v in squares]
+        for *_, last in gradients if not settings else ():
+            last[0] = 0  # a weight without a gradient: only eps keeps it from 0 / 0
         label = f"{_count(shapes)} from step {step}, " + (
             ", ".join(f"{name} {value}" for name, value in settings.items()) or "all settings left out"
         )
