@@ -930,6 +930,8 @@ def _reach_cases(seed):
         (choose.randint(20, 40), choose.randint(17, 19)),
         (224, 7),
         (32, 1),
+        (34, 18),  # half of it is too small by one
+        (150, 60),  # without a stride it takes more than twelve layers
         (choose.randint(50, 64), choose.randint(40, 49)),
         (9, 9),
     ]
