@@ -147,9 +147,8 @@ def _digits(train: bool) -> "tuple[np.ndarray, np.ndarray]":
 
     path = _file_in("sklearn", "datasets/data/digits.csv.gz")
     try:
-        table = np.loadtxt(
-            path, delimiter=",", dtype=np.int64
-        )  # a line for each digit: 64 pixels, 0 to 16, and its label
+        # a line for each digit: 64 pixels, 0 to 16, and its label
+        table = np.loadtxt(path, delimiter=",", dtype=np.int64)
     except OSError as error:
         raise DataError(f"The digits {path} cannot be read: install scikit-learn again.") from error
     keep = slice(None, 1437) if train else slice(1437, None)

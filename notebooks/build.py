@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -115,6 +116,12 @@ def execute(notebook: NotebookNode, name: str, *, seconds: int = 600, **paramete
             request_save_on_cell_execute=False,  # one file at the end, not two for each cell
             execution_timeout=seconds,
         )
+
+
+def values_at_end(notebook: NotebookNode, expression: str, name: str, **parameters: object) -> object:
+    """Run a notebook as `execute` does, and return what an expression of JSON's kinds is at its end."""
+    notebook.cells.append(new_code_cell(f"import json\nprint(json.dumps({expression}))"))
+    return json.loads(execute(notebook, name, **parameters).cells[-1].outputs[0].text)
 
 
 def tidy(executed: NotebookNode, read: NotebookNode) -> NotebookNode:

@@ -5,7 +5,6 @@ python notebooks/real.py --data DIR [04 …]   all notebooks when none is given;
 """
 
 import argparse
-import json
 import platform
 import sys
 import time
@@ -15,7 +14,6 @@ from pathlib import Path
 import build
 import torch
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
 from papermill import PapermillExecutionError
 
 from helpers.train import pick_device
@@ -97,12 +95,10 @@ def measure(notebook: NotebookNode, claims: list[Claim], name: str, **parameters
         why it stopped, "" when it did not; and the value of each claim's expression, none when it stopped.
     """
     wanted = ", ".join(claim.expression for claim in claims)
-    notebook.cells.append(new_code_cell(f"import json\nprint(json.dumps([{wanted}]))"))
     try:
-        done = build.execute(notebook, name, seconds=7200, **parameters)
+        return "", build.values_at_end(notebook, f"[{wanted}]", name, seconds=7200, **parameters)
     except PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}".strip(": ").partition("\n")[0], []
-    return "", json.loads(done.cells[-1].outputs[0].text)
 
 
 def rows(number: str, claims: list[Claim], stopped: str, values: list[float]) -> list[tuple[str, ...]]:

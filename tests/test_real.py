@@ -78,6 +78,15 @@ def test_the_exit_says_whether_all_hold(monkeypatch, tmp_path, capsys, accuracy,
     assert "CPU" in written
 
 
+def test_the_documented_order_is_understood(monkeypatch, tmp_path):
+    ran = []
+    monkeypatch.setattr(build, "values_at_end", lambda notebook, _, name, **given: ran.append((name[:2], given)) or [])
+    for arguments in (["--data", str(tmp_path), "04"], ["04", "--data", str(tmp_path)]):
+        real.main([*arguments, "--device", "cpu"])
+    given = {"data": "real", "data_root": str(tmp_path.resolve()), "device": "cpu"}
+    assert ran == [("04", {"seconds": 7200, **given})] * 2
+
+
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(SystemExit, match="there is no such folder"):
         real.main(["--data", str(tmp_path / "nowhere")])
