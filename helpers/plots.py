@@ -89,7 +89,7 @@ def image(x: torch.Tensor | np.ndarray, ax: Axes | None = None, *, title: str = 
     pixels = _pixels(x)
     ax = _axes_or_new(ax)
     ax.imshow(np.clip(pixels, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    return _finish(ax, pixels, title, values, dark=pixels if pixels.ndim == 2 else None)
+    return _finish(ax, pixels, title, values)
 
 
 def signed(
@@ -116,7 +116,7 @@ def signed(
         raise ValueError(f"limit is {short(limit)}; it must be a finite number above 0, or be left out.")
     ax = _axes_or_new(ax)
     ax.imshow(pixels, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
-    return _finish(ax, pixels, title, values, dark=1 - np.abs(pixels) / limit)
+    return _finish(ax, pixels, title, values)
 
 
 def kernel(weight: torch.Tensor | np.ndarray, ax: Axes | None = None, *, title: str = "") -> Axes:
@@ -216,18 +216,20 @@ def _pixels(x: torch.Tensor | np.ndarray, name: str = "x") -> np.ndarray:
     return pixels
 
 
-def _finish(ax: Axes, pixels: np.ndarray, title: str, values: bool, dark: np.ndarray | None) -> Axes:
+def _finish(ax: Axes, pixels: np.ndarray, title: str, values: bool) -> Axes:
     ax.set_xticks([])
     ax.set_yticks([])
     if title:
         ax.set_title(title, fontsize=12)
     if true_or_false("values", values):
-        if dark is None:
+        if pixels.ndim == 3:
             raise ValueError("values can be written into one channel only; this image has three.")
         texts = [f"{value + 0.0:.3g}".replace("-", "−") for value in pixels.flat]
         fontsize = min(11, 235 / (pixels.shape[1] * max(map(len, texts))))  # long numbers get smaller, to stay apart
+        red, green, blue, _ = np.moveaxis(ax.images[-1].to_rgba(pixels), -1, 0)
+        light = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
         for (row, column), text in zip(np.ndindex(pixels.shape), texts, strict=True):
-            colour = "white" if dark[row, column] < 0.45 else "black"
+            colour = "white" if light[row, column] < 0.179 else "black"  # whichever has the higher contrast
             ax.text(column, row, text, ha="center", va="center", fontsize=fontsize, color=colour)
     return ax
 
