@@ -357,3 +357,81 @@ def test_another_widget_on_the_page_changes_nothing(page, name: str) -> None:
     before = page.locator("#one").bounding_box()
     draw(page, MAKERS["prediction" if name == "map" else "map"](), "two")
     assert page.locator("#one").bounding_box() == before
+
+
+# What can be done with a pointer is done on one of these or on a part of one, or by keys elsewhere:
+KEYED = "button, input, select, textarea, a[href], summary, label, [tabindex]"
+KEYS_ELSEWHERE = {
+    "shifter": ".ps-map",  # the arrow keys on the picture walk over the map
+    "axes explorer": ".ax-map",  # those on the block choose the map's cell too
+}
+OWN = "[role=slider]:not(input), [role=application]"  # pictures with keys of their own
+STOPS = f"button:enabled, input:enabled, select:enabled, a[href], summary, [tabindex='0'], {OWN}"
+
+WATCH = """() => {
+  window.pointed = new Set();
+  const listen = Element.prototype.addEventListener;
+  Element.prototype.addEventListener = function (event, ...rest) {
+    if (["click", "pointerdown", "mousedown", "dblclick"].includes(event)) window.pointed.add(this);
+    return listen.call(this, event, ...rest);
+  };
+}"""
+
+# Names what Tab must reach: of radio buttons with one name, any.
+NAME_STOPS = """(stops) => [...document.querySelectorAll(stops)]
+  .filter((node) => node.checkVisibility() && (node.tabIndex >= 0 || node.role))
+  .map((node, i) => (node.dataset.stop = node.type === "radio" ? node.name : `${i} ${node.outerHTML.slice(0, 160)}`))"""
+
+# Where the focus is, and whether that shows; null outside the widget.
+FOCUSED = """() => {
+  const node = document.activeElement;
+  if (!node.closest(".cw")) return null;
+  const outlined = ({ outlineStyle, outlineWidth }) => outlineStyle !== "none" && parseFloat(outlineWidth) > 0;
+  const style = getComputedStyle(node);
+  return {
+    stop: node.dataset.stop,
+    shows: outlined(style) || style.boxShadow !== "none" || outlined(getComputedStyle(node.parentElement)),
+  };
+}"""
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_control_is_reached_by_tab_and_left_again(page, name: str) -> None:
+    page.evaluate(WATCH)
+    draw(page, MAKERS[name]())
+    stops = page.evaluate(NAME_STOPS, STOPS)
+    assert stops
+    reached = []
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(FOCUSED)
+        if focused is None:
+            break
+        assert focused["shows"], focused
+        reached.append(focused["stop"])
+    else:
+        pytest.fail("Tab never leaves the widget")
+    assert sorted(set(stops) - set(reached)) == []
+    pointed = page.evaluate(
+        """([keyed, elsewhere]) => [...pointed].filter((node) => node.isConnected && node.closest(".cw")
+          && !node.closest(keyed) && !node.closest(elsewhere) && !node.querySelector(keyed))
+          .map((node) => node.outerHTML.slice(0, 200))""",
+        [KEYED, KEYS_ELSEWHERE.get(name, "#nowhere")],
+    )
+    assert pointed == [], "only a pointer does something here"
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_arrow_keys_do_what_dragging_does(page, name: str) -> None:
+    """On each picture that is a slider or an application, that is: one that takes keys of its own."""
+    draw(page, MAKERS[name]())
+    surfaces = page.locator(".cw").locator(OWN)
+    for index in range(surfaces.count()):
+        surface = surfaces.nth(index)
+        if not surface.is_visible():
+            continue
+        seen = page.locator(".cw").inner_html()
+        surface.focus()
+        for key in ("ArrowRight", "ArrowDown", "ArrowRight"):
+            page.keyboard.press(key)
+        page.wait_for_function("(seen) => document.querySelector('.cw').innerHTML !== seen", arg=seen, timeout=3000)
