@@ -18,30 +18,47 @@ from tests.lab_server import ROOT, jupyterlab
 
 README = ROOT / "README.md"
 
-# Each `event` starts the clock; a new picture stops it in the first frame that shows it: an <img>, or a canvas inside
-# `selector` on which `method` was called.
-CLOCK = """([event, method, selector]) => {
+# Each of `events` starts the clock. It stops once the first frame is rendered that shows something new: an <img>
+# that is loaded, a change of the page inside `selector`, or a canvas there that is painted.
+CLOCK = """([events, selector]) => {
   window.clock = { start: null, times: [] };
+  const later = (task) => {  // in a frame's callback: once the frame is rendered
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = task;
+    port2.postMessage(null);
+  };
+  let inFrame = false;
+  const tick = () => {
+    inFrame = true;
+    later(() => { inFrame = false; });
+    requestAnimationFrame(tick);
+  };
+  requestAnimationFrame(tick);
   const stop = () => {
     const { start } = clock;
     if (start === null) return;
     clock.start = null;
-    requestAnimationFrame(() => clock.times.push(performance.now() - start));
+    const shown = () => later(() => clock.times.push(performance.now() - start));
+    if (inFrame) shown();
+    else requestAnimationFrame(shown);
   };
-  window.addEventListener(event, () => { clock.start = performance.now(); }, true);
-  const paint = CanvasRenderingContext2D.prototype[method];
-  CanvasRenderingContext2D.prototype[method] = function (...args) {
-    paint.apply(this, args);
-    if (this.canvas.closest(selector)) stop();
-  };
+  for (const event of events) window.addEventListener(event, () => { clock.start = performance.now(); }, true);
+  for (const method of ["putImageData", "drawImage", "fillRect", "fill", "stroke"]) {
+    const paint = CanvasRenderingContext2D.prototype[method];
+    CanvasRenderingContext2D.prototype[method] = function (...args) {
+      paint.apply(this, args);
+      if (this.canvas.closest(selector)) stop();
+    };
+  }
   new MutationObserver((changes) => {
-    for (const { addedNodes } of changes) {
+    for (const { addedNodes, target } of changes) {
+      if ((target.closest ? target : target.parentElement)?.closest(selector)) return stop();
       for (const node of addedNodes) {
         const image = node.nodeName === "IMG" ? node : node.querySelector?.("img");
         if (image) image.complete ? stop() : image.addEventListener("load", stop);
       }
     }
-  }).observe(document.body, { childList: true, subtree: true });
+  }).observe(document.body, { childList: true, subtree: true, attributes: true, characterData: true });
 }"""
 
 

@@ -64,7 +64,7 @@ def measure(page: Page) -> dict[tuple[str, int], list[float]]:
     page.locator(".widget-slider .noUi-handle").nth(len(SIZES) - 1).wait_for(timeout=60_000)
     page.locator(".jupyter-widgets img").nth(len(SIZES) - 1).wait_for(timeout=60_000)
     page.wait_for_timeout(3000)
-    page.evaluate(CLOCK, ["pointermove", "putImageData", ".kl-result"])
+    page.evaluate(CLOCK, [["pointermove"], ".kl-result"])
     times = {}
     for index, side in enumerate(SIZES):
         times["interact", side] = drag(page, ".widget-slider .noUi-handle", index, 6)
