@@ -7,12 +7,14 @@ import runpy
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import build
 import pytest
 import real
 import yaml
+from flit_core import buildapi
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -115,6 +117,39 @@ def test_binder_lists_the_runtime_packages() -> None:
 def test_conda_takes_conda_forge_alone(file: str) -> None:
     environment, _, _ = conda(file)
     assert environment["channels"] == ["conda-forge", "nodefaults"]
+
+
+# --- the ways in without a checkout, and without JupyterLab ------------------------------------------------------
+
+
+def test_the_wheel_holds_every_file_of_helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Colab installs a wheel: what a widget reads must be in it."""
+    monkeypatch.chdir(ROOT)
+    wheel = zipfile.ZipFile(tmp_path / buildapi.build_wheel(str(tmp_path)))
+    files = {path for path in (ROOT / "helpers").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {path.suffix for path in files} == {".py", ".js", ".css"}
+    assert {name for name in wheel.namelist() if name.startswith("helpers/")} == {
+        path.relative_to(ROOT).as_posix() for path in files
+    }
+
+
+WIDGETS = ROOT / "helpers/widgets"
+
+
+@pytest.mark.parametrize("script", sorted(WIDGETS.glob("*.js")), ids=lambda path: path.name)
+def test_a_script_asks_nothing_of_jupyterlab_or_of_the_network(script: Path) -> None:
+    text = script.read_text(encoding="utf-8")
+    assert not re.search(r"(?m)^\s*(import|export .* from)\b|\b(import|require|fetch|importScripts)\s*\(", text)
+    assert not re.search(r"(?i)@jupyter|jupyterapp|jupyterlab/|XMLHttpRequest|WebSocket", text)
+
+
+def test_each_colour_of_jupyterlab_s_has_a_stand_in() -> None:
+    """VS Code and Colab lack some of JupyterLab's variables; all others must be the widgets' own."""
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(WIDGETS.glob("*.*s")))
+    used = re.findall(r"var\((--[\w-]+)\s*([,)])", text)
+    assert ("--jp-layout-color1", ",") in used
+    bare = {name for name, end in used if end == ")"}
+    assert {name for name in bare if not re.search(rf"{name}(: |\", )", text)} == set()
 
 
 # --- the lock ----------------------------------------------------------------------------------------------------
@@ -357,7 +392,7 @@ def test_version_is_one() -> None:
 @pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
 def test_links_lead_to_files(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
-    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    links = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"(?ms)^```.*?^```$", "", text))
     missing = [link for link in links if "://" not in link and not (ROOT / link.split("#")[0]).exists()]
     assert missing == []
 
