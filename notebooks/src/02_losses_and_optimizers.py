@@ -272,7 +272,7 @@ if epochs == 10:  # seen with 5 seeds: at least 0.37, 0.03 and 0.48
 
 # %% [markdown]
 # After ten epochs cross-entropy is ahead with every seed. A softmax in front costs more than 20 points of accuracy, and no error tells you.
-# The squared error of the plain outputs is not far behind, and nearly catches up with more epochs. But it asks for outputs of exactly 0 and 1, and so it also
+# The squared error of the plain outputs is not far behind. But it asks for outputs of exactly 0 and 1, and so it also
 # punishes a logit for being *too* right.
 #
 # Why is the softmax in front so bad? The second softmax sees ten numbers between 0 and 1. Even a perfect row, one 1 and nine
@@ -474,7 +474,7 @@ assert all((drop[-1] < 1e-8) == (name in ("LBFGS", "Rprop")) for name, drop in d
 assert drops["Adadelta"][-1] > 0.5 * drops["Adadelta"][0]  # lr 1 is its default, and it starts slowly
 
 # %% [markdown]
-# Each got another lr here: the same number means different things. For SGD it multiplies the slope; for Adam it *is* about the
+# They do not share one lr here: the same number means different things. For SGD it multiplies the slope; for Adam it *is* about the
 # length of a step. So there is no best optimizer without its lr.
 #
 # **SparseAdam** is for one case: a large table of which each step uses a few rows, such as an `Embedding` of 10,000
@@ -516,7 +516,9 @@ def one_step(model, optimizer, images, labels):
 
 
 # %% [markdown]
-# And the loop around it: a new order in each **epoch**, which is one pass over all images, and one step for each batch.
+# And the loop around it: a new order in each epoch, and one step for each batch. It begins with `model.train()`: some layers do
+# something else while a network learns, such as dropout in notebook 3 and batch norm in notebook 9. To measure, one says
+# `model.eval()`. The layers here do the same in both modes.
 
 
 # %%
