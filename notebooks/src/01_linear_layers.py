@@ -612,8 +612,8 @@ for axis, model, title in ((ax[0], careful, "first step with 0.1"), (ax[1], brok
     axis.set(title=title, xlabel="64 units, sorted", ylabel="share of samples it reacts to", ylim=(0, 1))
 plots.show(
     ax,
-    "Two bar charts of how many samples each of 64 units reacts to. After a careful first step most units react to some "
-    "samples; after one that was too large, hardly a bar is left.",
+    "Two bar charts of how many samples each of 64 units reacts to. After a careful first step most units react to "
+    "some samples; after one that was too large, hardly a bar is left.",
 )
 
 # %% [markdown]

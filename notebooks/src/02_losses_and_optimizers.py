@@ -267,7 +267,7 @@ last = {name: seen[:, -1] for name, seen in found.items()}
 ahead = {name: (last["cross-entropy"] - value).min().item() for name, value in last.items()}
 if epochs == 10:  # seen with 5 seeds: at least 0.37, 0.03 and 0.48
     assert ahead["softmax, then cross-entropy"] > 0.2
-    assert ahead["squared error"] > 0
+    assert ahead["squared error"] > 0 and means["cross-entropy"][-1] - means["squared error"][-1] < 0.1
     assert ahead["squared error of probabilities"] > 0.3
 
 # %% [markdown]
@@ -463,7 +463,8 @@ drops = {
 ax = plots.axes(2, size=3.2, wide=1.5)
 for axis, group, title in zip(ax, [by_slope, by_size], ["one lr for all weights", "each weight its own"], strict=True):
     plots.curves({name: drops[name].clamp(min=1e-9) for name in group}, axis, x="step", y="loss", title=title)
-    axis.set(yscale="log", ylim=(1e-9, 100))
+    axis.set(yscale="log", ylim=(1e-9, 1e5))
+    axis.legend(frameon=False, ncol=3, fontsize=8, loc="upper right")
 plots.show(
     ax,
     "Two plots of the loss over 60 steps, on a logarithmic axis. All twelve curves go down. LBFGS and Rprop end "

@@ -610,7 +610,7 @@ plots.show(
     ax,
     "Validation accuracy over the shift, four curves. The fully-connected net falls from about three in five to "
     "one half; the CNN starts far higher and falls too. Trained on crops, the CNN starts lower and falls less up to "
-    "4 pixels, where the two meet; the fully-connected net stays near one half throughout.",
+    "4 pixels, where the two are close; the fully-connected net stays near one half throughout.",
 )
 
 # %% [markdown]
