@@ -430,7 +430,7 @@ assert (too_far[1:] > too_far[:-1]).all()  # lr 0.11 is above 0.1: each step lea
 # | Adagrad | each weight's step divided by the root of all its squared gradients so far |
 # | Adadelta | divided by a running mean instead; its own past steps set the length |
 # | RMSprop | divided by the root of a running mean of squares |
-# | Rprop | only the sign of each gradient counts; for whole data sets, not for batches |
+# | Rprop | only the sign of each gradient counts, and each weight has a step of its own; for whole data sets, not for batches |
 # | Adam | RMSprop with momentum, both corrected at the start |
 # | AdamW | Adam, and every weight shrinks a little in each step, apart from the gradient |
 # | Adamax | Adam with the largest recent gradient in place of the root |
@@ -443,11 +443,11 @@ by_slope = {
     "SGD": partial(o.SGD, lr=0.05),
     "Momentum": partial(o.SGD, lr=0.05, momentum=0.8),
     "Nesterov": partial(o.SGD, lr=0.05, momentum=0.8, nesterov=True),
-    "Rprop": partial(o.Rprop, lr=0.05),
     "ASGD": partial(o.ASGD, lr=0.05),
     "LBFGS": partial(o.LBFGS, lr=0.5, max_iter=1),
 }
 by_size = {
+    "Rprop": partial(o.Rprop, lr=0.05),
     "Adagrad": partial(o.Adagrad, lr=0.5),
     "Adadelta": partial(o.Adadelta, lr=1.0),
     "RMSprop": partial(o.RMSprop, lr=0.05),
