@@ -84,7 +84,7 @@ def patch_by_dot(x, kernel, row, col):
 
 
 @patch_sum.wrong(
-    "This is the flipped kernel: cross-correlation does not flip. Multiply each pixel by the weight at the same place."
+    "This is the flipped kernel: torch's convolution does not flip. Multiply each pixel by the weight on it."
 )
 def patch_flipped(x, kernel, row, col):
     return patch_sum.function(x, kernel.flip(0, 1), row, col)
@@ -198,7 +198,7 @@ def convolve_by_torch(x, kernel):
     return F.conv2d(x[None, None], kernel[None, None])[0, 0]
 
 
-@convolve.wrong("This is the flipped kernel: cross-correlation does not flip. Use `kernel` as it is.")
+@convolve.wrong("This is the flipped kernel: torch's convolution does not flip. Use `kernel` as it is.")
 def convolve_flipped(x, kernel):
     return convolve.function(x, kernel.flip(0, 1))
 
@@ -288,8 +288,8 @@ def _channel_cases(seed):
     "numbers counts, `F.conv2d` as well: "
     "it only leaves nothing to learn.",
     hints=(
-        "One output channel belongs to one kernel, and that kernel has a slice for each input channel. What "
-        "happens to the slices' results?",
+        "One output channel belongs to one kernel, and that kernel has a grid for each input channel. What "
+        "happens to the grids' results?",
         "`x[:, :, i : i + kh, j : j + kw]` is (N, C_in, kh, kw): the patch of all pictures and channels. "
         "Give it an axis for C_out with `[:, None]` and multiply it by `weight`.",
         "`out[:, :, i, j] = (patch[:, None] * weight).sum(dim=(2, 3, 4))` for every place; at the end add "
@@ -355,13 +355,13 @@ def conv2d_by_torch(x, weight, bias=None):
     return F.conv2d(x, weight, bias)
 
 
-@conv2d.wrong("This is the flipped kernel: cross-correlation does not flip. Use `weight` as it is.")
+@conv2d.wrong("This is the flipped kernel: torch's convolution does not flip. Use `weight` as it is.")
 def conv2d_flipped(x, weight, bias=None):
     return F.conv2d(x, weight.flip(2, 3), bias)
 
 
 @conv2d.wrong(
-    "You read the first input channel only: a kernel has a slice for every input channel, and the results are added up."
+    "You read the first input channel only: a kernel has a grid for every input channel, and the results are added up."
 )
 def conv2d_first_channel(x, weight, bias=None):
     return F.conv2d(x[:, :1], weight[:, :1], bias)
@@ -479,9 +479,9 @@ def count_bias_per_input(in_channels, out_channels, kernel_size, bias=True):
 
 
 @count_parameters.wrong(
-    "You count one bias for each slice of a kernel: a kernel sums its slices first, and then adds one bias."
+    "You count one bias for each grid of a kernel: a kernel adds up its grids' results first, and then adds one bias."
 )
-def count_bias_per_slice(in_channels, out_channels, kernel_size, bias=True):
+def count_bias_per_grid(in_channels, out_channels, kernel_size, bias=True):
     return count_without_bias(in_channels, out_channels, kernel_size) + in_channels * out_channels * int(bias)
 
 
@@ -496,7 +496,7 @@ def count_one_kernel(in_channels, out_channels, kernel_size, bias=True):
 
 
 @count_parameters.wrong(
-    "You take the kernel for a square: it has kh × kw weights in each slice, and the two may differ."
+    "You take the kernel for a square: it has kh × kw weights in each grid, and the two may differ."
 )
 def count_square(in_channels, out_channels, kernel_size, bias=True):
     return count_parameters.function(in_channels, out_channels, (kernel_size[0], kernel_size[0]), bias)
@@ -740,7 +740,7 @@ def grouped_one_channel(x, weight, groups=1):
     return F.conv2d(x[:, :: weight.shape[1]], weight[:, :1], groups=groups)
 
 
-@grouped_conv2d.wrong("This is the flipped kernel: cross-correlation does not flip. Use `weight` as it is.")
+@grouped_conv2d.wrong("This is the flipped kernel: torch's convolution does not flip. Use `weight` as it is.")
 def grouped_flipped(x, weight, groups=1):
     return F.conv2d(x, weight.flip(2, 3), groups=groups)
 

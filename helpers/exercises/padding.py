@@ -828,7 +828,7 @@ def dilated_in_full_size(x, weight, dilation=1):
 
 
 @dilated_conv2d.wrong(
-    "The kernel is flipped: cross-correlation does not flip, so weight[i, j] meets x[r + dilation · i, c + "
+    "The kernel is flipped: torch's convolution does not flip, so weight[i, j] meets x[r + dilation · i, c + "
     "dilation · j], "
     "with plus signs."
 )

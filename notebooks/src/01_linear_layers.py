@@ -82,7 +82,7 @@ plots.show(
 # %% [markdown]
 # See how the 3 disappears: it is the length that the product sums over. The 17 stays: each sample has its own row.
 #
-# **The second way** is a class. An `nn.Module` keeps the weights, and finds them again for the optimizer, as long as
+# **The second way** is a class. An `nn.Module` keeps the weights, and finds them again for training, as long as
 # each one is registered as an `nn.Parameter`. The start is random, between $-1/\sqrt{\text{in}}$ and $1/\sqrt{\text{in}}$.
 
 
@@ -143,9 +143,9 @@ print("learned:", {name: tuple(p.shape) for name, p in own.named_parameters()})
 # normal noise, for $x$ from 0 to 100 in steps of 0.01, and find the line again.
 #
 # A line is as good as its **loss** is low: here the mean of the squared distances from the points, up or down. Training takes
-# many small steps. A step looks at one **batch** of points, here 100, computes the gradient of their loss, and lets the **optimizer** move
-# the weights against it. We take `Adam` and its **learning rate** `lr=0.1`, which says how long a step is; section 3 takes steps by
-# hand. One pass over all points is an **epoch**.
+# many small steps. A step looks at one **batch** of points, here 100, and computes the **gradient** of their loss: how fast
+# the loss grows with each parameter. Then the **optimizer** moves the parameters against it. We take `Adam` and its
+# **learning rate** `lr=0.1`, which says how long a step is; section 3 takes steps by hand. One pass over all points is an **epoch**.
 #
 # One fit may be luck. So we make **five** sets of noise, and fit all five at once: `nn.Linear(1, 5)` is five lines
 # side by side that do not know each other.
@@ -251,8 +251,9 @@ plots.show(
 )
 
 # %% [markdown]
-# In order, each batch sees one short strip of the line, one unit long. Every line through the middle of the strip pleases it,
-# whatever its slope. So step after step pulls the line to please the strip of the moment, and the last strip wins.
+# In order, each batch sees one short strip of the line, one unit long. Over one unit the slope hardly counts: nearly every
+# line through the middle of the strip pleases it. So step after step pulls the line to please the strip of the moment, and
+# the last strip wins.
 # A shuffled batch holds points from everywhere: it is a small picture of the whole.
 
 # %% [markdown]
@@ -354,7 +355,7 @@ assert len(heard) == 1 and heard[0].category is UserWarning
 print("F.mse_loss warns:", str(heard[0].message).partition(". ")[0])
 
 # %% [markdown]
-# The subtraction says nothing. `F.mse_loss` at least warns. What does a fit make of it?
+# The subtraction says nothing. `F.mse_loss`, torch's own mean of the squared errors, at least warns. What does a fit make of it?
 
 
 # %%
@@ -572,8 +573,8 @@ for name, function in (("sigmoid", torch.sigmoid), ("tanh", torch.tanh)):
 # ### Dead ReLUs
 #
 # A ReLU's slope below 0 is 0. A unit whose input is negative for **every** sample passes no gradient at all, so it never changes again: it is **dead**.
-# One step that is too large can do that. We count: 64 units, 256 samples of numbers from 0 to 1, one first step of size
-# 0.1 or 1, and then 300 careful steps.
+# One step that is too large can do that. We count: 64 units, 256 samples of numbers from 0 to 1, one first step with a learning rate
+# of 0.1 or 1, and then 300 careful steps with 0.01.
 
 
 # %%
@@ -605,14 +606,14 @@ assert broken[0].weight.grad[is_dead].abs().max() == 0
 
 # %%
 ax = plots.axes(2, size=2.6, wide=1.2)
-for axis, model, title in ((ax[0], careful, "first step 0.1"), (ax[1], broken, "first step 1.0")):
+for axis, model, title in ((ax[0], careful, "first step with 0.1"), (ax[1], broken, "first step with 1")):
     share = (model[:2](samples) > 0).float().mean(0).sort().values.cpu()
     axis.bar(range(64), share, width=1)
     axis.set(title=title, xlabel="64 units, sorted", ylabel="share of samples it reacts to", ylim=(0, 1))
 plots.show(
     ax,
-    "Two bar charts of how many samples each of 64 units reacts to. After a careful first step nearly all units react; "
-    "after one that was too large, most of the bars are gone.",
+    "Two bar charts of how many samples each of 64 units reacts to. After a careful first step most units react to "
+    "some samples; after one that was too large, hardly a bar is left.",
 )
 
 # %% [markdown]
@@ -630,14 +631,14 @@ explorer = ActivationExplorer("sigmoid", x=1.0, n=5)
 explorer
 
 # %% [markdown]
-# The same in a few lines of torch:
+# The explorer as it opens, in a few lines of torch:
 
 # %%
 z = y = torch.tensor(1.0, requires_grad=True)
 for _ in range(5):
     y = torch.sigmoid(y)
 (left,) = torch.autograd.grad(y, z)
-assert abs(left - explorer.left) < 1e-7
+assert abs(left - ActivationExplorer("sigmoid", x=1.0, n=5).left) < 1e-7
 assert left < 0.25**5 < 0.00098
 print(f"left of a gradient of 1: {left:.6f}, at most 0.25^5 = {0.25**5:.6f}")
 

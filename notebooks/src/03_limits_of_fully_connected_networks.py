@@ -113,7 +113,7 @@ for prepare, signs in ((nn.Identity(), 1), (Scale(), 2)):
 
 # %% [markdown]
 # A **dataset** gives one picture and its label for each index. A **loader** draws a batch of them, in another order in
-# each **epoch**: an epoch is one pass over the training set. The loop then does the same four things for each batch.
+# each epoch. The loop then does the same four things for each batch.
 
 # %%
 train_loader = DataLoader(TensorDataset(train_x, train_y), batch_size=64, shuffle=True)
@@ -122,6 +122,7 @@ val_loader = DataLoader(TensorDataset(val_x, val_y), batch_size=500)
 
 def share_right(net, loader):
     """The share of pictures whose largest logit is that of their label, 0 to 1."""
+    net.eval()  # layers behave as in use, not as in training: myth 3 shows one that differs
     right = seen = 0
     with torch.no_grad():  # nothing is learned here, so no gradients are kept
         for x, y in loader:
@@ -131,14 +132,14 @@ def share_right(net, loader):
 
 
 # %%
-def one_epoch(net, loader, steps):
-    """One pass over the training set; `steps` is the optimizer of the net's parameters."""
+def one_epoch(net, loader, optimizer):
+    """One pass over the training set; `optimizer` holds the net's parameters."""
     net.train()
     for x, y in loader:
         loss = F.cross_entropy(net(x.to(device)), y.to(device))
-        steps.zero_grad()  # forget the gradients of the batch before
+        optimizer.zero_grad()  # forget the gradients of the batch before
         loss.backward()  # the gradient for each weight
-        steps.step()  # a small step against it
+        optimizer.step()  # a small step against it
 
 
 # %% [markdown]
@@ -163,10 +164,10 @@ late = max(epochs // 20, 1)  # the last epochs: of 14 the last one, of 100 the l
 # %%
 seed_everything(seed)
 small = small_net().to(device)
-steps = dense["optimizer"](small.parameters(), lr=dense["lr"])
+optimizer = dense["optimizer"](small.parameters(), lr=dense["lr"])
 curves, states = {"training": [], "validation": []}, deque(maxlen=late)
 for _ in range(dense["epochs"]):
-    one_epoch(small, train_loader, steps)
+    one_epoch(small, train_loader, optimizer)
     curves["training"].append(share_right(small, train_loader))
     curves["validation"].append(share_right(small, val_loader))
     states.append(copy.deepcopy(small.state_dict()))
@@ -203,9 +204,8 @@ plots.show(
 # Is it luck? Another seed gives other first weights and another order. Over five seeds, training minus validation was at least **0.38**
 # (drawings, `benchmarks/learning_limits.json`).
 #
-# The loop stands in `helpers.train` too: `fit` takes the same steps on tensors in memory, without asking for each
-# picture alone, and it stops with a clear sentence when something does not fit. From here on we use it. `accuracy`
-# gives the same share as the function above.
+# `fit`, the loop of notebook 2, takes the same steps on tensors in memory, without asking for each picture alone.
+# From here on we use it again. `accuracy` gives the same share as `share_right`.
 
 # %%
 gap = measured["small, training"] - measured["small, validation"]
@@ -591,9 +591,9 @@ by_net = {"fully connected": when_shifted(small, states), "CNN": when_shifted(cn
 for name, make, setting in (("fully connected", small_net, short), ("CNN", conv_net, short_conv)):
     seed_everything(seed)
     net = make().to(device)
-    steps = setting["optimizer"](net.parameters(), lr=setting["lr"])
+    optimizer = setting["optimizer"](net.parameters(), lr=setting["lr"])
     for _ in range(setting["epochs"]):
-        one_epoch(net, crop_loader, steps)
+        one_epoch(net, crop_loader, optimizer)
     measured[f"{name} on crops, training"] = accuracy(net, train_x, train_y)
     by_net[f"{name}, trained on crops"] = when_shifted(net)
 for name, values in by_net.items():
@@ -609,24 +609,29 @@ ax.legend(frameon=False, fontsize=8)
 plots.show(
     ax,
     "Validation accuracy over the shift, four curves. The fully-connected net falls from about three in five to "
-    "one half; the CNN starts far higher and falls too. Trained on crops, the CNN starts a little lower and "
-    "stays up longer; the fully-connected net stays near one half throughout.",
+    "one half; the CNN starts far higher and falls too. Trained on crops, the CNN starts lower and falls less up to "
+    "4 pixels, where the two are close; the fully-connected net stays near one half throughout.",
 )
 
 # %% [markdown]
-# Without crops, both nets lose as the picture moves. With crops, the CNN holds out longer, and pays for it on the unmoved
-# pictures. For the fully-connected net the price is too high: after as many epochs it does not even
-# know its training pictures. To learn one bird at 81 places is to it to learn 81 things. It would need many more epochs,
-# and many more pictures.
+# Without crops, both nets lose as the picture moves. With crops, the CNN falls less, up to the 4 pixels that a crop can move. But it
+# pays for that on the unmoved pictures: it starts lower, so at 4 pixels the two CNNs are about level. It had 81 places to
+# learn in the epochs that the other spent on one.
 #
-# Overfitting is gone, at least: what is never the same twice cannot be learned by heart.
+# For the fully-connected net the price is too high: after as many epochs it does not even know its training pictures. One bird at
+# 81 places is 81 things to it. It would need many more epochs, and many more pictures.
+#
+# At least, training and validation part far less: what is hardly ever the same twice cannot be learned by heart.
 
 # %%
 lost_by_4 = {name: values[0] - values[distances.index(4)] for name, values in by_net.items()}
 if data == "built-in":
     assert lost_by_4["CNN, trained on crops"] < lost_by_4["CNN"] - 0.03
-    assert by_net["CNN, trained on crops"][0] < by_net["CNN"][0] + 0.02
-    assert measured["fully connected on crops, training"] < measured["small, training"] - 0.15
+    assert by_net["CNN, trained on crops"][0] < by_net["CNN"][0]
+    assert abs(by_net["CNN, trained on crops"][distances.index(4)] - by_net["CNN"][distances.index(4)]) < 0.12
+    assert measured["fully connected on crops, training"] < table[512][0] - 0.15  # after as many epochs
+    assert measured["fully connected on crops, training"] - by_net["fully connected, trained on crops"][0] < gap / 2
+    assert measured["CNN on crops, training"] - by_net["CNN, trained on crops"][0] < 0.06
     assert by_net["fully connected, trained on crops"][0] < by_net["fully connected"][0] - 0.02
     assert by_net["fully connected"][0] > by_net["fully connected"][4] + 0.08
 elif epochs >= 100:
@@ -740,7 +745,7 @@ if data == "built-in":
 assert sum(sizes(small_net(2))) == 6152 < 18_090
 
 # %% [markdown]
-# True is: what counts is what a net can say cheaply, more than how much it can say. The fully-connected net with 2 hidden
+# True is: what a net is made to look for counts more than how many parameters it has. The fully-connected net with 2 hidden
 # units has a third of the CNN's parameters, and is far behind it.
 #
 # **Myth 3.** *"`torch.no_grad()` is enough to measure a net."* Here is a net with dropout: while it trains, it drops

@@ -416,7 +416,8 @@ assert receptive_field([(2, 1, 0, d) for d in (1, 2, 4, 8)])[-1].size == 16
 # A window walks over numbers. Press *Play*, or step with the arrow keys on the output. Click an output cell to send the window there.
 # Click an input cell to see which windows read it; type, and its number changes.
 #
-# Try these. Which stride leaves gaps with a kernel of 2? Which dilation, with the kernel of 2 and stride 2? With *Input* "ones" and *Weights* "the mean", make the rim dark, then bright again. Then take the puzzle below the walk.
+# Try these. Which strides leave gaps with a kernel of 2? Which dilations leave every second pixel out, with the kernel of 2 and
+# stride 2? With *Input* "ones" and *Weights* "the mean", make the rim dark, then bright again. Then take the puzzle below the walk.
 
 # %%
 walker = WindowWalker(kernel_size=3, stride=2, padding=1, padding_mode="reflect", step=5, pixel=(-1, 3))
@@ -451,12 +452,21 @@ assert torch.equal(WindowWalker(stride=2, padding=1, padding_mode="reflect").out
 # %% tags=["exercise:padding.layers_to_reach"]
 
 # %% [markdown]
-# ### The puzzle, solved
+# ### What you played with, answered
 #
-# From 28 to 14: with stride 2, the room to move must be 26 or 27 pixels, so $d(k - 1)$ is $2p$ or $2p + 1$. That gives
+# With a kernel of 2, every stride above 2 leaves gaps. With stride 2, an even dilation does: all taps then stand on even pixels.
+# Zeros make the rim dark. Any other mode makes it bright again, because all its pixels are ones.
+#
+# The puzzle, from 28 to 14: with stride 2, the room to move must be 26 or 27 pixels, so $d(k - 1)$ is $2p$ or $2p + 1$. That gives
 # twelve settings. The thirteenth has stride 1: a kernel of 7 with dilation 3 reaches over 19 pixels, and takes away 18 of the 32.
 
 # %%
+assert [stride for stride in range(1, 6) if unread_pixels(30, 2, stride=stride)] == [3, 4, 5]
+modes = ("reflect", "replicate", "circular")
+assert all((F.pad(torch.ones(1, 1, 6, 6), [1] * 4, mode=mode) == 1).all() for mode in modes)
+odd = tuple(range(1, 30, 2))
+assert [dilation for dilation in range(1, 7) if unread_pixels(30, 2, stride=2, dilation=dilation) == odd] == [2, 4, 6]
+
 found = solutions(28, 14)
 print(*found, sep="  ")
 assert len(found) == 13
