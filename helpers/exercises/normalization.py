@@ -903,7 +903,7 @@ def _folded(answer, seed, x, out_channels, **settings):
     "those of `conv`.",
     hints=(
         "In eval mode a batch norm multiplies each channel by a number and adds another. Which two?",
-        "`factor = norm.weight / (norm.running_var + norm.eps).sqrt()`, one number for each **output** channel. The "
+        "`factor = norm.weight / (norm.running_var + norm.eps).sqrt()`, one number for each output channel. The "
         "rest goes into the bias.",
         "`weight = conv.weight * factor[:, None, None, None]`, `bias = (conv_bias - norm.running_mean) * factor + "
         "norm.bias`, with 0 for `conv_bias` where there is none.",
