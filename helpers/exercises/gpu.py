@@ -960,7 +960,7 @@ def net_not_halved(size, shrink):
 
 
 @cats_net.wrong(
-    "Your linear layer fits 'pool' only: with a stride of 2 an odd size is rounded **up**, so the map is larger."
+    "Your linear layer fits 'pool' only: with a stride of 2 an odd size is rounded up, so the map is larger."
 )
 def net_rounded_down(size, shrink):
     net = cats_net.function(size, shrink)

@@ -276,7 +276,7 @@ def _used_net(answer, seed, count):
 
 
 def _net_cases(seed):
-    return [(f"a batch of {count}", (seed, count), {}) for count in (3, 5)]
+    return [(f"one picture, then a batch of {count}", (seed, count), {}) for count in (3, 5)]
 
 
 class _Net(nn.Module):

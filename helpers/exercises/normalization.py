@@ -174,7 +174,7 @@ class _BatchNorm(nn.Module):
         "`x.mean((0, 2, 3))` and `x.var((0, 2, 3), correction=0)`, both (C,). `[:, None, None]` gives them the shape "
         "(C, 1, 1). Ask `self.training` for the mode.",
         "In training, under `torch.no_grad()`: `self.running_mean.lerp_(mean, self.momentum)`, and the same for "
-        "`running_var` with `x.var((0, 2, 3))`, which divides by n − 1. Then `(x − mean) / (var + eps).sqrt()`.",
+        "`running_var` with `x.var((0, 2, 3))`, which divides by n − 1. Then `(x - mean) / (var + eps).sqrt()`.",
     ),
     cases=_batch_cases,
     use=_used_batch_norm,
@@ -489,7 +489,7 @@ def _layer_cases(seed):
     hints=(
         "How many means does a batch of N images have?",
         "`x.mean((1, 2, 3), keepdim=True)` is (N, 1, 1, 1), so it can be subtracted from `x`.",
-        "`x.var((1, 2, 3), correction=0, keepdim=True)` is the biased variance. Then `(x − mean) / (var + eps).sqrt() "
+        "`x.var((1, 2, 3), correction=0, keepdim=True)` is the biased variance. Then `(x - mean) / (var + eps).sqrt() "
         "* weight + bias`.",
     ),
     cases=_layer_cases,
@@ -616,7 +616,7 @@ def _instance_cases(seed):
     hints=(
         "It is the norm with the most means. Which two axes are averaged away?",
         "`x.mean((2, 3), keepdim=True)` is (N, C, 1, 1).",
-        "`(x − mean) / (var + eps).sqrt()`, with `var = x.var((2, 3), correction=0, keepdim=True)`.",
+        "`(x - mean) / (var + eps).sqrt()`, with `var = x.var((2, 3), correction=0, keepdim=True)`.",
     ),
     cases=_instance_cases,
     gradients=True,
@@ -903,9 +903,9 @@ def _folded(answer, seed, x, out_channels, **settings):
     "those of `conv`.",
     hints=(
         "In eval mode a batch norm multiplies each channel by a number and adds another. Which two?",
-        "`factor = norm.weight / (norm.running_var + norm.eps).sqrt()`, one number for each **output** channel. The "
+        "`factor = norm.weight / (norm.running_var + norm.eps).sqrt()`, one number for each output channel. The "
         "rest goes into the bias.",
-        "`weight = conv.weight * factor[:, None, None, None]`, `bias = (conv_bias − norm.running_mean) * factor + "
+        "`weight = conv.weight * factor[:, None, None, None]`, `bias = (conv_bias - norm.running_mean) * factor + "
         "norm.bias`, with 0 for `conv_bias` where there is none.",
     ),
     cases=_fold_cases,

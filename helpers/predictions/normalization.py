@@ -15,7 +15,7 @@ def means() -> Prediction:
             8: "One for each image: that is layer norm. Batch norm averages over the images too.",
             24: "One for each channel of each image, 8 · 3: that is instance norm.",
             1024: "One for each place: but the places of a map are averaged as well.",
-            3072: "That is how many numbers an image has, 3 · 32 · 32. Most of them share a mean.",
+            3072: "That is how many numbers an image has, 3 · 32 · 32. Those of one channel share a mean.",
             8192: "That is how many numbers share one mean, 8 · 32 · 32. How many such sets are there?",
         },
         explanation="One for each channel, over all images and all places: 8 · 32 · 32 = 8192 numbers share it.",

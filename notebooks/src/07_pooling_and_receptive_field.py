@@ -366,7 +366,8 @@ plots.show(
 # ### The rule
 #
 # The **receptive field** of a pixel is the part of the input that it depends on. Its side $r$ starts at 1: a pixel of the
-# input sees itself. The **jump** $j$ says how many input pixels lie between neighbours; it starts at 1. Then each layer, with
+# input sees itself. The **jump** $j$ says how many input pixels it is from one pixel of a map to the next; it starts at 1. Then
+# each layer, with
 # kernel size $k$, stride $s$ and dilation $d$, does
 #
 # $$r \leftarrow r + (k - 1) \cdot d \cdot j \qquad\text{and then}\qquad j \leftarrow j \cdot s$$
@@ -435,8 +436,12 @@ plots.show(
 
 # %% [markdown]
 # The field is 8 × 8. With padding 1 in the first convolution, the corner pixel sees 7 × 7: the rest of its field lies in
-# the padding. And look at the greys: **not every pixel of the field counts alike**. A pixel in the middle
-# reaches the output on up to nine paths, a corner on one.
+# the padding. And look at the greys: **not every pixel of the field counts alike**. The first convolution lays nine windows
+# over a pixel in the middle, and one over a corner.
+
+# %%
+over = F.conv_transpose2d(torch.ones(1, 1, 6, 6), torch.ones(1, 1, 3, 3))[0, 0]  # 6 × 6 windows on 8 × 8 pixels
+assert over[2:6, 2:6].unique() == 9 and over[::7, ::7].unique() == 1
 
 # %% [markdown]
 # ### Max pooling does not make it all the same
@@ -457,6 +462,7 @@ assert torch.equal(pool(two), pool(grey).roll(1, dims=3))  # a whole stride: the
 changed = (pool(one) - pool(grey)).abs() > 1e-6
 print(f"moved by one pixel, more than half of the pooled pixels change: {changed.float().mean().item() > 0.5}")
 assert changed.float().mean() > 0.5
+assert ((pool(one) - pool(grey)).abs() > 0.1).float().mean() < changed.float().mean() / 2
 assert not torch.allclose(pool(one), pool(grey).roll(1, dims=3), atol=0.1)  # and it is not the moved map either
 
 # %%
@@ -471,6 +477,8 @@ plots.show(
 )
 
 # %% [markdown]
+# Most of the changes are faint, the grain of the sky. The strong ones lie along the airplane's edges.
+#
 # The large cross tells the same. Move it by one pixel to the right, and no pixel lights up any more; by two, and it is found again.
 
 # %%
@@ -544,15 +552,14 @@ assert field.pixels(4) == range(7, 29) == range(row, row + side)
 # %% [markdown]
 # The frame is the theory: 484 pixels. Within it the gradient is a soft blob, in an untrained network already: half of it lies on
 # less than a third of the pixels. The middle is reached on more paths than the rim, so it counts more. Training then moves
-# the weights, and the blob with them. Here it draws **closer together**: over six seeds, half of the gradient went from about
-# 125 pixels to about 80 on the drawn pictures, and to about 97 on those of CIFAR-10. In deeper networks others have seen it
-# **grow** with training. The rule gives a bound; what is used must be measured.
+# the weights, and the blob with them. Here it draws **closer together**: after it, fewer pixels hold half of the gradient. In
+# deeper networks others have seen it **grow** with training. The rule gives a bound; what is used must be measured.
 
 # %% [markdown]
 # ## Play
 #
-# Build a stack. Each row of the table is a layer, with its output, its cost and its field. Click a pixel of the
-# output: its field appears on the picture, in theory and by gradient.
+# Build a stack. Each row of the table is a layer, with its output, its cost and its field; *start* is where the middle of
+# the first pixel's field lies. Click a pixel of the output: its field appears on the picture, in theory and by gradient.
 #
 # Three puzzles. *One:* let one pixel see the whole picture, 32 × 32, with three layers, no kernel above 4, no dilation.
 # *Two:* make a field with **holes**, input pixels inside the frame that the output never reads. *Three:* break
@@ -604,6 +611,9 @@ LayerStack(model=model, input_size=(3, 32, 32), layer=10, pixel=(4, 4), image=ai
 #
 # Strides first: then each step of the kernels after them is long. Holes need a dilation that is larger than what one
 # tap sees. And a kernel larger than its padded input does not fit.
+#
+# In the trained network the theory ends at the flatten: there a number has no row and no column any more. The gradient goes
+# on, and says that each of the two outputs depends on all 1,024 pixels.
 
 # %%
 whole = LayerStack([nn.Conv2d(3, 8, 4, stride=4), nn.MaxPool2d(2), nn.Conv2d(8, 8, 4)], (3, 32, 32))
@@ -615,6 +625,9 @@ assert holes.rows[-1].size == [9, 9] and holes.theory.sum() == 9  # of 81 pixels
 broken = LayerStack([nn.Conv2d(3, 8, 15), nn.MaxPool2d(8), nn.Conv2d(8, 8, 3)], (3, 32, 32))
 print(broken.problem)
 assert broken.problem.startswith("Layer 3, Conv2d(8, 8, 3), does not fit")
+
+output = LayerStack(model=model, input_size=(3, 32, 32), layer=12, image=airplane)
+assert output.theory is None and (output.effective > 0).sum() == 1024
 
 # %% [markdown]
 # ## Myth check
