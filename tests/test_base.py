@@ -13,7 +13,9 @@ from helpers.widgets import KernelLab, Prediction, SeriesMap
 
 # What a script declares at its left edge.
 NAME = re.compile(r"^(?:async )?(?:const|let|var|class|function)\*? (\w+)", re.MULTILINE)
-SHEETS = sorted(Path(widgets.__file__).parent.glob("*.css"))
+FOLDER = Path(widgets.__file__).parent
+SHEETS = sorted(FOLDER.glob("*.css"))
+SCRIPTS = sorted(path for path in FOLDER.glob("*.js") if path.stem != "shared")
 
 
 def test_every_widget_is_tried_here() -> None:
@@ -51,9 +53,7 @@ def test_the_browser_changes_no_start_of_the_lab() -> None:
     assert (lab.stride, lab.padding) == (1, 0)
 
 
-@pytest.mark.parametrize(
-    "script", [sheet.with_suffix(".js") for sheet in SHEETS if sheet.stem != "shared"], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_script_declares_no_name_twice(script: Path) -> None:
     joined = (script.parent / "shared.js").read_text(encoding="utf-8") + script.read_text(encoding="utf-8")
     names = NAME.findall(joined)

@@ -140,8 +140,8 @@ def room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return notebooks
 
 
-def test_the_series_has_eleven_notebooks_and_a_place_for_every_exercise() -> None:
-    assert [notebook.number for notebook in series.SERIES] == list(range(11))
+def test_the_series_is_counted_from_0_and_has_a_place_for_every_exercise() -> None:
+    assert [notebook.number for notebook in series.SERIES] == list(range(len(series.SERIES)))
     assert all(notebook.title and notebook.question.endswith("?") for notebook in series.SERIES)
     named = {notebook.exercises for notebook in series.SERIES} - {""}
     assert {name.split(".")[0] for name in exercises.EXERCISES} == named
@@ -164,7 +164,7 @@ def test_the_map_counts_what_is_passed_and_links_what_is_there(room: Path) -> No
     progress.record("convolution.conv2d")
     progress.record("some.other")
     series_map.refresh()
-    assert [one["passed"] for one in series_map.rooms] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+    assert {i: one["passed"] for i, one in enumerate(series_map.rooms) if one["passed"]} == {4: 1}
     assert SeriesMap(room.parent).rooms[4]["link"] is None
     (room.parent / "05_padding.ipynb").touch()
     assert SeriesMap(str(room.parent)).rooms[5]["link"] == "../05_padding.ipynb"

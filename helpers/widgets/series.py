@@ -1,4 +1,4 @@
-"""The eleven notebooks of the series: one table, read by the map of notebook 00 and by the README's test."""
+"""The notebooks of the series: one table, read by the map of notebook 00 and by the README's test."""
 
 from typing import NamedTuple
 

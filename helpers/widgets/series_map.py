@@ -18,7 +18,7 @@ LARGEST_IMPORT = 1_000_000  # characters
 
 
 class SeriesMap(Panel):
-    """Show the eleven notebooks, how many exercises of each are passed, and take the progress along as a file.
+    """Show all notebooks, how many exercises of each are passed, and take the progress along as a file.
 
     Args:
         notebooks_dir: the folder with the notebooks; where the Jupyter kernel runs when not given.

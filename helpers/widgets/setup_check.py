@@ -93,7 +93,7 @@ def look() -> list[Row]:
 
 def _package(name: str, found: str | None, least: str) -> Row:
     """`found` is the version, None where the package is not installed."""
-    cure = "run make lab again, or pip install -e . in the workbook's folder, then restart the Jupyter kernel."
+    cure = "run make lab again, or pip install as the README says for your way in, then restart the Jupyter kernel."
     if name == "Python":
         cure = f"install Python {least} or newer, delete the folder .venv and run make lab again."
     if found is None:
