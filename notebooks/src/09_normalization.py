@@ -341,8 +341,8 @@ ax.set_xticks(range(1, 5), [f"{lr:g}" for lr in rates])
 plots.show(
     ax,
     "The training loss of the last epoch at four learning rates. Without a norm it lies on the dotted line of guessing "
-    "everywhere. With He initialisation it is far below the line at 0.01 and 0.1, and on it at 1. With batch norm it is "
-    "below both others everywhere, and far below the line from 0.01 to 1.",
+    "everywhere. With He initialisation it is far below the line at 0.01 and 0.1, and on it at 1. With batch norm it "
+    "lies below both others everywhere, and far below the line from 0.01 to 1.",
 )
 
 # %%
