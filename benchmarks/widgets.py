@@ -27,7 +27,7 @@ from helpers.data import load
 from helpers.widgets import (ActivationExplorer, AxesExplorer, EquivarianceMeter, LayerStack, LineFitter,
                              OptimizerRace, PictureShifter, WindowWalker)
 
-images, labels = load("birds-airplanes", "val")
+images, labels = load("birds-airplanes", "test")
 grey = images[0].mean(0)
 net = nn.Sequential(nn.Flatten(), nn.Linear(3072, 2))
 

@@ -136,7 +136,7 @@ def restored() -> Iterator[None]:
 
 
 def _alike(now: Mapping[str, object], before: Mapping[str, object]) -> bool:
-    """Return whether both hold the very same objects by the same names in the same order, without asking any of them."""
+    """Return whether both hold the very same objects by the same names, without asking any object."""
     return list(map(id, now.values())) == list(map(id, before.values())) and list(now) == list(before)
 
 
