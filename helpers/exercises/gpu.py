@@ -1,6 +1,7 @@
 """The exercises of notebook 10, GPU training: to a device, names as labels, measure, go on, and make a map smaller."""
 
 import copy
+import numbers
 import os
 import random
 
@@ -17,11 +18,15 @@ def _generator(seed):
 
 def _filled(model, seed):
     """Give all parameters seeded random values."""
+    _fill(model.parameters(), seed)
+    return model
+
+
+def _fill(values, seed):
     g = _generator(seed)
     with torch.no_grad():
-        for value in model.parameters():
+        for value in values:
             value.copy_(torch.randn(value.shape, generator=g) / max(value[0].numel(), 4) ** 0.5)
-    return model
 
 
 # 1. A step on a device
@@ -277,10 +282,10 @@ def _read_all(answer, names, classes):
                     "Your label is one-hot: a row of zeros with a single one. Cross-entropy takes the class's place "
                     "itself, one whole number."
                 )
-        if type(label) is not int:
+        if not isinstance(label, numbers.Integral) or isinstance(label, bool):
             raise Refused("The label must be one whole number, the place of the class in `classes`.")
         pictures.append(picture)
-        labels.append(label)
+        labels.append(int(label))
     return {
         "length": size,
         "labels": labels,
@@ -488,7 +493,7 @@ def _evaluated(answer, model, batches):
         return result
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise Refused("Return two numbers, the loss and the accuracy: `return loss, accuracy`.")
-    if not all(type(value) is float for value in result):
+    if not all(isinstance(value, float) for value in result):  # numpy's float64 is one
         kinds = " and ".join(f"a {type(value).__name__}" for value in result)
         raise Refused(f"Return two floats: yours are {kinds}. `.item()` takes a number out of a tensor.")
     loss, accuracy = result
@@ -836,17 +841,20 @@ def _net_seen(answer, size, shrink):
         return net
     if not isinstance(net, nn.Module):
         raise Refused(f"Return a net, a module of torch: yours is {'None' if net is None else type(net).__name__}.")
-    sizes = [tuple(value.shape) for value in net.parameters()]
-    if any(value.device.type != "cpu" or value.dtype != torch.float32 for value in net.parameters()):
+    images = torch.randn(3, 3, size, size, generator=_generator(size))
+    if any(map(nn.parameter.is_lazy, net.parameters())):
+        net(images)
+    values = sorted(net.parameters(), key=lambda value: (-value.dim(), value.shape))  # whichever is made first
+    sizes = [tuple(value.shape) for value in values]
+    if any(value.device.type != "cpu" or value.dtype != torch.float32 for value in values):
         raise Refused("Leave the net on the CPU, in float32.")
-    if [len(one) for one in sizes] != [4, 1, 4, 1, 2, 1]:
+    if [len(one) for one in sizes] != [4, 4, 2, 1, 1, 1]:
         raise Refused(
             f"Your net learns {len(sizes)} tensors, of the shapes {sizes}: it needs the weights and biases of two "
-            "convolutions and of one linear layer, in this order."
+            "convolutions and of one linear layer."
         )
     seen = {"shapes of the parameters": [str(one) for one in sizes]}
-    _filled(net, size)
-    images = torch.randn(3, 3, size, size, generator=_generator(size))
+    _fill(values, size)
     with torch.no_grad():
         out = net(images)
     if not isinstance(out, torch.Tensor):

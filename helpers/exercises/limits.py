@@ -239,6 +239,13 @@ def memory_one_bias(channels, height, width, out_features, dtype=torch.float32):
 # 3. Accuracy
 
 
+class _Calls(list):
+    """A list that a model shares with its copies."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+
 class _Watched(nn.Module):
     """A small classifier with dropout that notes how it is called."""
 
@@ -249,7 +256,7 @@ class _Watched(nn.Module):
         with torch.no_grad():
             for parameter in self.linear.parameters():
                 parameter.copy_(torch.randn(parameter.shape, generator=generator))
-        self.calls = []
+        self.calls = _Calls()
 
     def forward(self, x):
         self.calls.append((len(x), self.training, torch.is_grad_enabled()))
@@ -282,14 +289,14 @@ def _accuracy_cases(seed):
 
 def _watched(answer, model, images, labels, **setting):
     model = copy.deepcopy(model)
-    model.calls, before = [], model.training
+    model.calls, before = _Calls(), model.training
     torch.manual_seed(0)
     result = answer(model, images, labels, **setting)
     if result is ... or (result is None and _is_empty(answer)):
         return result
     if isinstance(result, torch.Tensor) and result.requires_grad:
         raise Refused("Your result carries a gradient: return a plain number, `.item()` takes it out of a tensor.")
-    if type(result) is not float:
+    if not isinstance(result, float):  # numpy's float64 is one
         kinds = {"Tensor": "a tensor: `.item()` takes the number out.", "NoneType": "None: did you forget `return`?"}
         kind = type(result).__name__
         raise Refused(f"Return a float, from 0 to 1: yours is {kinds.get(kind, f'a {kind}.')}")

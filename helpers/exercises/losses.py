@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import numbers
 import textwrap
 
 import torch
@@ -1065,7 +1066,7 @@ def _train(answer, model, images, labels, orders, batch_size, lr):
         raise Refused(
             "Your losses are tensors, and each keeps all that its step computed in memory: keep `loss.item()`."
         )
-    if not all(isinstance(loss, float | torch.Tensor) and torch.as_tensor(loss).ndim == 0 for loss in losses):
+    if not all(isinstance(loss, numbers.Real | torch.Tensor) and torch.as_tensor(loss).ndim == 0 for loss in losses):
         raise Refused("Return the losses as a list of numbers, one for each step: `losses.append(loss.item())`.")
     if not all(value.dtype == images.dtype for value in model.parameters()):
         raise Refused("Your code changes the dtype of the model: leave it as it is.")

@@ -213,13 +213,21 @@ def _fill_net(net, seed):
             parameter.copy_(values[tuple(parameter.shape)])
 
 
+def _learns(value):
+    """Return the parameters that a value holds or is."""
+    if isinstance(value, nn.Module):
+        return set(value.parameters())
+    return {value} if isinstance(value, nn.Parameter) else set()
+
+
 def _where_layers_are(net):
-    """Say where a module keeps its layers: registered, or out of sight."""
+    """Say where a module keeps its layers: registered, perhaps in a list too, or out of sight."""
+    registered = _learns(net)
     for part in net.modules():
         for name, value in vars(part).items():
             values = value.values() if type(value) is dict else value
             plain = not name.startswith("_") and type(value) in (list, tuple, dict)
-            if plain and any(isinstance(one, nn.Module | nn.Parameter) for one in values):
+            if plain and any(_learns(one) and not _learns(one) <= registered for one in values):
                 return "in a plain list, tuple or dict"
     return "registered" if next(net.parameters(), None) is not None else "none before forward runs"
 
@@ -230,6 +238,8 @@ def _looked_at(answer, name, seed, count):
     net, other = answer(), answer()
     if not isinstance(net, nn.Module):
         raise Refused(f"Your class is no module: write `class {name}(nn.Module):`, and `super().__init__()` first.")
+    if any(map(nn.parameter.is_lazy, net.parameters())):
+        raise Refused("A lazy layer learns no number before its first call: say its inputs, as in `nn.Linear(512, 32)`.")
     sizes = sorted(parameter.numel() for parameter in net.parameters())
     seen = {"layers": _where_layers_are(net), "parameters": NOT, "forward": "there"}
     if seen["layers"] == "registered":
@@ -237,7 +247,10 @@ def _looked_at(answer, name, seed, count):
     if type(net).forward is nn.Module.forward:
         seen["forward"] = "missing"
     shapes = {tuple(parameter.shape) for parameter in net.parameters()}
-    if (seen["parameters"], seen["forward"]) != (_ALL, "there") or shapes != set(_SHAPES):
+    if (seen["parameters"], seen["forward"]) == (_ALL, "there") and shapes != set(_SHAPES):
+        wrong = ", ".join(map(str, sorted(shapes - set(_SHAPES))))
+        raise Refused(f"Your net learns tensors of the shape {wrong}: the layers of the contract have other shapes.")
+    if (seen["parameters"], seen["forward"]) != (_ALL, "there"):
         return seen | dict.fromkeys(rest, NOT), None
     if next(net.parameters()) is next(other.parameters()):
         raise Refused("All nets that you make share their layers: make them in `__init__`, anew for each net.")
@@ -494,14 +507,21 @@ def _used_functional(answer, seed, count):
     seen["modules without parameters"] = ", ".join(bare) or "none"
     numbers, _ = _numbers(seed + 700)
     x = numbers(1, 3, 32, 32)
-    last = next(one for one in net.modules() if getattr(one, "weight", x).shape == (2, 32))
-    arrived = []
-    handle = last.register_forward_pre_hook(lambda module, inputs: arrived.append(inputs[0].detach().clone()))
+    arrived, linear = [], F.linear
+
+    def watched_linear(given, weight, bias=None):
+        if weight.shape == (2, 32):
+            arrived.append(given.detach().clone())
+        return linear(given, weight, bias)
+
     torch.manual_seed(seed)
-    with torch.no_grad():
-        net.eval()(x)
-        net.train()(x.expand(256, -1, -1, -1))
-    handle.remove()
+    F.linear = watched_linear
+    try:
+        with torch.no_grad():
+            net.eval()(x)
+            net.train()(x.expand(256, -1, -1, -1))
+    finally:
+        F.linear = linear
     if [tuple(one.shape) for one in arrived] != [(1, 32), (256, 32)]:
         raise Refused("Call each layer once, as `self.fc2(x)`: the check looks at what the last one gets, (N, 32).")
     whole, thinned = arrived
@@ -900,10 +920,12 @@ def _used_save(answer, seed, hidden, x):
     seen = dict.fromkeys(rest, NOT) | {"saved": "nothing", "read with": "nothing was read"}
     save, load = torch.save, torch.load
 
-    def watched_save(thing, *args, **kwargs):
-        tensors = isinstance(thing, dict) and all(isinstance(value, torch.Tensor) for value in thing.values())
-        seen["saved"] = "a state dict" if tensors else f"a {type(thing).__name__}"
-        return save(thing, *args, **kwargs)
+    def watched_save(obj, *args, **kwargs):
+        kept = [obj, *obj.values()] if isinstance(obj, dict) else []  # a state dict, or a checkpoint that holds one
+        states = (one for one in kept if isinstance(one, dict))
+        found = any(one and all(isinstance(value, torch.Tensor) for value in one.values()) for one in states)
+        seen["saved"] = "a state dict" if found else f"a {type(obj).__name__}"
+        return save(obj, *args, **kwargs)
 
     def watched_load(*args, **kwargs):
         seen["read with"] = f"weights_only={kwargs.get('weights_only', True) is not False}"

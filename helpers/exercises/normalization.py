@@ -863,9 +863,10 @@ def _fold_cases(seed):
 
 def _folded(answer, seed, x, out_channels, **settings):
     """Give both layers known numbers, fold them, and return what the new layer is and does."""
+    torch.set_default_dtype(x.dtype)  # also for the layer that the answer makes; `_observe` puts it back
     numbers, choose = _numbers(seed + 50)
-    conv = nn.Conv2d(x.shape[1], out_channels, 3, **settings).to(x.dtype)
-    norm = nn.BatchNorm2d(out_channels, eps=choose.choice((0.2, 0.4))).to(x.dtype).eval()
+    conv = nn.Conv2d(x.shape[1], out_channels, 3, **settings)
+    norm = nn.BatchNorm2d(out_channels, eps=choose.choice((0.2, 0.4))).eval()
     with torch.no_grad():
         for value in (*conv.parameters(), norm.weight, norm.bias, norm.running_mean):
             value.copy_(numbers(*value.shape))

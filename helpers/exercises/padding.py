@@ -1,9 +1,11 @@
 """The exercises of notebook 05, padding, stride and dilation. Each asks for one idea more than the one before."""
 
 import math
+import numbers
 import random
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -471,9 +473,10 @@ def same_of_kernel(kernel_size, dilation=1):
 
 
 def _plain_list(answer, *args, **kwargs):
-    """Take a tuple, a range or a tensor of whole numbers for a list of them."""
+    """Take a tuple, a range, a tensor or an array of whole numbers for a list of them."""
     result = answer(*args, **kwargs)
-    if type(result) is torch.Tensor and result.dim() == 1 and not result.is_floating_point():
+    whole = type(result) is torch.Tensor and not result.is_floating_point()
+    if (whole or (type(result) is np.ndarray and result.dtype.kind == "i")) and result.ndim == 1:
         return result.tolist()
     return list(result) if type(result) in (tuple, range) else result
 
@@ -908,7 +911,7 @@ def _check_layer(number, layer):
         given = shapes.short(layer) if type(layer) in (tuple, list, int) else _kind(layer)
         raise Refused(f"{FORM}; your layer {number} is {given}.")
     for name, (low, high), value in zip(NAMES, LIMITS, layer, strict=True):
-        if type(value) is not int:
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool):
             raise Refused(f"{FORM}; in your layer {number}, {name} is {_kind(value)}.")
         if not low <= value <= high:
             raise Refused(f"In your layer {number}, {name} is {shapes.short(value)}; it must lie from {low} to {high}.")
