@@ -1,9 +1,12 @@
 """The exercises of notebook 08, subclassing nn.Module: repair a net, write it, branch it, save it."""
 
 import copy
+import io
+import os
 import pathlib
 import random
 import tempfile
+from collections import OrderedDict
 
 import torch
 from torch import nn
@@ -151,6 +154,23 @@ def repair_in_parts(net):
     return nn.Sequential(net[:place], nn.Flatten(), net[place:])
 
 
+@repair.also_right
+def repair_by_name(net):
+    layers = {}
+    for name, layer in net.named_children():
+        if isinstance(layer, nn.Linear):
+            layers.setdefault("flatten", nn.Flatten())
+        layers[name] = layer
+    return nn.Sequential(OrderedDict(layers))
+
+
+@repair.also_right
+def repair_nested(net):
+    place = _first_linear(net)
+    net[place] = nn.Sequential(nn.Flatten(), net[place])
+    return net
+
+
 @repair.wrong("Your flatten comes too late: the linear layer before it has stopped already. Put it in front of that.")
 def repair_at_the_end(net):
     return nn.Sequential(*net, nn.Flatten())
@@ -239,7 +259,9 @@ def _looked_at(answer, name, seed, count):
     if not isinstance(net, nn.Module):
         raise Refused(f"Your class is no module: write `class {name}(nn.Module):`, and `super().__init__()` first.")
     if any(map(nn.parameter.is_lazy, net.parameters())):
-        raise Refused("A lazy layer learns no number before its first call: say its inputs, as in `nn.Linear(512, 32)`.")
+        raise Refused(
+            "A lazy layer learns no number before its first call: say its inputs, as in `nn.Linear(512, 32)`."
+        )
     sizes = sorted(parameter.numel() for parameter in net.parameters())
     seen = {"layers": _where_layers_are(net), "parameters": NOT, "forward": "there"}
     if seen["layers"] == "registered":
@@ -387,6 +409,40 @@ class NetFromSequential(nn.Sequential):
     def __init__(self):
         body = [nn.Conv2d(3, 16, 3, 1, 1), nn.Tanh(), nn.MaxPool2d(2), nn.Conv2d(16, 8, 3, 1, 1), nn.Tanh()]
         super().__init__(*body, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 32), nn.Tanh(), nn.Linear(32, 2))
+
+
+@Net.also_right
+class NetWithAListToo(_Net):
+    def __init__(self):
+        super().__init__()
+        self.convolutions = [self.conv1, self.conv2]
+
+    def forward(self, x):
+        for convolution in self.convolutions:
+            x = self.pool(self.act(convolution(x)))
+        return self.fc2(self.act(self.fc1(x.view(-1, 512))))
+
+
+@Net.also_right
+class NetOfParameters(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.values = nn.ParameterList([torch.randn(shape) / 10 for shape in _SHAPES])
+
+    def forward(self, x):
+        w1, b1, w2, b2, w3, b3, w4, b4 = self.values
+        for weight, bias in ((w1, b1), (w2, b2)):
+            x = F.max_pool2d(F.conv2d(x, weight, bias, padding=1).tanh(), 2)
+        return torch.tanh(x.flatten(1) @ w3.T + b3) @ w4.T + b4
+
+
+@Net.also_right
+class NetLazy(_Net):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.LazyConv2d(16, 3, padding=1), nn.LazyConv2d(8, 3, padding=1)
+        self.fc1, self.fc2 = nn.LazyLinear(32), nn.LazyLinear(2)
+        self(torch.zeros(1, 3, 32, 32))
 
 
 @Net.wrong("Call `super().__init__()` first in your `__init__`: without it the module cannot register anything.")
@@ -598,6 +654,26 @@ class FunctionalOwnMask(_Functional):
         return x * (torch.rand_like(x) >= 0.25) / 0.75
 
 
+@FunctionalNet.also_right
+class FunctionalToTheEnd(_Functional):
+    def forward(self, x):
+        for layer in (self.conv1, self.conv2):
+            x = F.max_pool2d(F.tanh(F.conv2d(x, layer.weight, layer.bias, padding=1)), 2)
+        x = torch.dropout(F.tanh(self.fc1(torch.flatten(x, 1))), 0.25, self.training)
+        return F.linear(x, self.fc2.weight, self.fc2.bias)
+
+
+@FunctionalNet.also_right
+class FunctionalWithAListToo(_Functional):
+    def __init__(self):
+        super().__init__()
+        self.layers = (self.conv1, self.conv2, self.fc1, self.fc2)
+
+    def drop(self, x):
+        kept = torch.bernoulli(torch.full_like(x, 0.75)) if self.training else 0.75
+        return x * kept / 0.75
+
+
 @FunctionalNet.wrong(
     "Your dropout stays on in eval mode: `F.dropout` does not know the mode, so say `training=self.training`."
 )
@@ -807,6 +883,34 @@ class ResidualClamped(_Residual):
         return torch.add(self.skip(x), self.conv2(self.conv1(x).clamp(min=0))).clamp(min=0)
 
 
+@Residual.also_right
+class ResidualAskingForSkip(nn.Module):
+    def __init__(self, in_channels, out_channels):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, (3, 3), padding=(1, 1))
+        self.conv2 = nn.Conv2d(out_channels, out_channels, (3, 3), padding=(1, 1))
+        if in_channels != out_channels:
+            self.skip = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x):
+        out = self.conv2(torch.relu_(self.conv1(x)))
+        out += self.skip(x) if hasattr(self, "skip") else x
+        return torch.where(out > 0, out, torch.zeros_like(out))
+
+
+@Residual.also_right
+class ResidualSequential(nn.Sequential):
+    def __init__(self, in_channels, out_channels):
+        long = {"conv1": nn.Conv2d(in_channels, out_channels, 3, 1, 1), "relu": nn.ReLU()}
+        super().__init__(OrderedDict(long | {"conv2": nn.Conv2d(out_channels, out_channels, 3, 1, 1)}))
+        self.short = in_channels == out_channels
+        if not self.short:
+            self.add_module("skip", nn.Conv2d(in_channels, out_channels, 1))
+
+    def forward(self, x):
+        return self.relu(self.conv2(self.relu(self.conv1(x))) + (x if self.short else self.skip(x)))
+
+
 @Residual.wrong("The skip is missing: add `x`, or what `skip` makes of it, to the result of `conv2`.")
 class ResidualWithoutSkip(_Residual):
     def forward(self, x):
@@ -1009,6 +1113,25 @@ def through_a_file_at_last(model, fresh, path):
                 value.copy_(state[name])
     finally:
         path.unlink(missing_ok=True)
+    return fresh.eval()
+
+
+@through_a_file.also_right
+def through_a_checkpoint(model, fresh, path):
+    torch.save({"epoch": 3, "model": model.state_dict()}, path)
+    fresh.load_state_dict(torch.load(path, weights_only=True)["model"])
+    os.remove(path)
+    return fresh.eval()
+
+
+@through_a_file.also_right
+def through_bytes(model, fresh, path):
+    written = io.BytesIO()
+    torch.save(obj={name: value.clone() for name, value in model.state_dict().items()}, f=written)
+    path.write_bytes(written.getvalue())
+    state = torch.load(io.BytesIO(path.read_bytes()), weights_only=True)
+    path.unlink()
+    fresh.load_state_dict(state, assign=True)
     return fresh.eval()
 
 
