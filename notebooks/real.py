@@ -146,7 +146,7 @@ def setting(device: str) -> str:
     place = (
         torch.cuda.get_device_name()
         if pick_device(device).type == "cuda"
-        else f"CPU, {torch.get_num_threads()} threads"
+        else f"CPU, {(threads := torch.get_num_threads())} thread{'s' * (threads != 1)}"
     )
     return f"{platform.system()}, {place}, torch {torch.__version__.split('+')[0]}, seed 0"
 

@@ -108,6 +108,50 @@ def test_right_answers_pass_on_many_seeds(exercise, item):
         assert verdict.status == "passed", (seed, verdict.message)
 
 
+def as_the_inputs(result, args):
+    """Return a result with its tensors in the dtype of the first float tensor among the inputs."""
+    if isinstance(result, (tuple, list)):
+        return type(result)(as_the_inputs(part, args) for part in result)
+    dtype = next((x.dtype for x in args if engine._is_float(x)), torch.float32)
+    return result.to(dtype) if engine._is_float(result) else result
+
+
+def laid_out_anew(result):
+    """Return copies of a result's tensors, their last axis first in memory."""
+    if isinstance(result, (tuple, list)):
+        return [laid_out_anew(part) for part in result]
+    if not isinstance(result, torch.Tensor) or not result.dim():
+        return result
+    out = torch.empty_like(result.movedim(-1, 0), memory_format=torch.contiguous_format).movedim(0, -1)
+    return out.copy_(result)
+
+
+def changed_floats(change, values):
+    return [change(x) if engine._is_float(x) else x for x in values]
+
+
+STYLES = {
+    "in float64, and back": lambda f, args, kwargs: as_the_inputs(
+        f(*changed_floats(torch.Tensor.double, args), **kwargs), args
+    ),
+    "copied into new tensors, laid out otherwise": lambda f, args, kwargs: laid_out_anew(f(*args, **kwargs)),
+    "from clones of the inputs": lambda f, args, kwargs: f(*changed_floats(torch.clone, args), **kwargs),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(
+    "exercise", [e for e in EXERCISES if e.use is engine._call], ids=lambda exercise: exercise.name
+)
+def test_a_solution_in_another_style_passes(exercise, style):
+    def answer(*args, **kwargs):
+        return STYLES[style](exercise.function, args, kwargs)
+
+    for seed in (0, 1):
+        verdict = exercise._verdict(answer, seed)
+        assert verdict.status == "passed", verdict.message
+
+
 @of(lambda exercise: [function for _, function in exercise.wrongs])
 def test_wrong_answers_are_told_their_own_sentence_on_many_seeds(exercise, item):
     (sentence,) = [sentence for sentence, function in exercise.wrongs if function is item]

@@ -83,6 +83,19 @@ def patch_by_dot(x, kernel, row, col):
     return x[row : row + kernel.shape[0], col : col + kernel.shape[1]].reshape(-1) @ kernel.reshape(-1)
 
 
+@patch_sum.also_right
+def patch_by_mask(x, kernel, row, col):
+    spread = torch.zeros_like(x)
+    spread[row : row + kernel.shape[0], col : col + kernel.shape[1]] = kernel
+    return (x * spread).sum()
+
+
+@patch_sum.also_right
+def patch_by_strides(x, kernel, row, col):
+    start = x.storage_offset() + row * x.stride(0) + col * x.stride(1)
+    return (x.as_strided(kernel.shape, x.stride(), start) * kernel).sum()
+
+
 @patch_sum.wrong(
     "This is the flipped kernel: torch's convolution does not flip. Multiply each pixel by the weight on it."
 )
@@ -196,6 +209,37 @@ def convolve_by_windows(x, kernel):
 @convolve.also_right
 def convolve_by_torch(x, kernel):
     return F.conv2d(x[None, None], kernel[None, None])[0, 0]
+
+
+@convolve.also_right
+def convolve_one_number_at_a_time(x, kernel):
+    (h, w), (kh, kw) = x.shape, kernel.shape
+    sums = [
+        sum(x[i + a, j + b] * kernel[a, b] for a in range(kh) for b in range(kw))
+        for i in range(h - kh + 1)
+        for j in range(w - kw + 1)
+    ]
+    return torch.stack(sums).view(h - kh + 1, w - kw + 1)
+
+
+@convolve.also_right
+def convolve_by_matrices(x, kernel):
+    h, w = x.shape
+    total = 0
+    for a, line in enumerate(kernel):
+        band = x.new_zeros(w, w - len(line) + 1)
+        for j in range(band.shape[1]):
+            band[j : j + len(line), j] = line
+        total = total + x[a : h - len(kernel) + 1 + a] @ band
+    return total
+
+
+@convolve.also_right
+def convolve_by_frequencies(x, kernel):
+    size = x.shape
+    product = torch.fft.rfft2(x.double()) * torch.fft.rfft2(kernel.double(), s=size).conj()
+    valid = torch.fft.irfft2(product, s=size)[: size[0] - kernel.shape[0] + 1, : size[1] - kernel.shape[1] + 1]
+    return valid.to(x.dtype)
 
 
 @convolve.wrong("This is the flipped kernel: torch's convolution does not flip. Use `kernel` as it is.")
@@ -355,6 +399,24 @@ def conv2d_by_torch(x, weight, bias=None):
     return F.conv2d(x, weight, bias)
 
 
+@conv2d.also_right
+def conv2d_by_layer(x, weight, bias=None):
+    layer = nn.Conv2d(weight.shape[1], weight.shape[0], tuple(weight.shape[2:]), bias=bias is not None)
+    values = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
+    return torch.func.functional_call(layer, values, (x,))
+
+
+@conv2d.also_right
+def conv2d_by_taps(x, weight, bias=None):
+    rows, columns = x.shape[2] - weight.shape[2] + 1, x.shape[3] - weight.shape[3] + 1
+    out = 0 if bias is None else bias.view(1, -1, 1, 1)
+    for i in range(weight.shape[2]):
+        for j in range(weight.shape[3]):
+            pixels = x[:, :, i : i + rows, j : j + columns].movedim(1, -1)
+            out = out + (pixels @ weight[:, :, i, j].T).movedim(-1, 1)
+    return out
+
+
 @conv2d.wrong("This is the flipped kernel: torch's convolution does not flip. Use `weight` as it is.")
 def conv2d_flipped(x, weight, bias=None):
     return F.conv2d(x, weight.flip(2, 3), bias)
@@ -456,6 +518,24 @@ def count_per_kernel(in_channels, out_channels, kernel_size, bias=True):
 def count_the_layer(in_channels, out_channels, kernel_size, bias=True):
     layer = nn.Conv2d(in_channels, out_channels, kernel_size, bias=bias)
     return sum(parameter.numel() for parameter in layer.parameters())
+
+
+@count_parameters.also_right
+def count_by_recursion(in_channels, out_channels, kernel_size, bias=True):
+    if bias:
+        return count_by_recursion(in_channels, out_channels, kernel_size, False) + out_channels
+    return torch.Size((in_channels, out_channels, *kernel_size)).numel()
+
+
+@count_parameters.also_right
+def count_one_by_one(in_channels, out_channels, kernel_size, bias=True):
+    count = 0
+    for _ in range(out_channels):
+        for _ in range(in_channels):
+            for _ in range(kernel_size[0] * kernel_size[1]):
+                count += 1
+        count += bias
+    return count
 
 
 @count_parameters.wrong("The bias is missing: with `bias=True` each output channel learns one number more.")
@@ -575,6 +655,19 @@ def gradient_by_autograd(x, upstream):
 @kernel_gradient.also_right
 def gradient_by_convolution(x, upstream):
     return F.conv2d(x[None], upstream[None])[0, 0]
+
+
+@kernel_gradient.also_right
+def gradient_by_columns(x, upstream):
+    kh, kw = x.shape[1] - upstream.shape[1] + 1, x.shape[2] - upstream.shape[2] + 1
+    columns = F.unfold(x[:, None], (kh, kw))
+    return (columns @ upstream.flatten(1)[..., None]).sum(0).view(kh, kw)
+
+
+@kernel_gradient.also_right
+def gradient_by_einsum(x, upstream):
+    windows = x.unfold(1, upstream.shape[1], 1).unfold(2, upstream.shape[2], 1)
+    return torch.einsum("nijhw,nhw->ij", windows, upstream)
 
 
 @kernel_gradient.wrong(
@@ -704,6 +797,22 @@ def grouped_by_zeros(x, weight, groups=1):
 @grouped_conv2d.also_right
 def grouped_by_torch(x, weight, groups=1):
     return F.conv2d(x, weight, groups=groups)
+
+
+@grouped_conv2d.also_right
+def grouped_by_mask(x, weight, groups=1):
+    reads = torch.arange(x.shape[1]) // weight.shape[1]
+    belongs = torch.arange(len(weight)) // (len(weight) // groups)
+    return F.conv2d(x, weight.repeat(1, groups, 1, 1) * (belongs[:, None] == reads)[:, :, None, None])
+
+
+@grouped_conv2d.also_right
+def grouped_by_recursion(x, weight, groups=1):
+    if groups == 1:
+        return conv2d.function(x, weight)
+    size, channels = len(weight) // groups, weight.shape[1]
+    rest = grouped_by_recursion(x[:, channels:], weight[size:], groups - 1)
+    return torch.cat([F.conv2d(x[:, :channels], weight[:size]), rest], dim=1)
 
 
 @grouped_conv2d.wrong("Every group reads the first channels: group g starts at channel g · C_in / groups.")

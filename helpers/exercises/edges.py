@@ -1,5 +1,6 @@
 """The exercises of notebook 06, edge kernels: from a blur to a kernel that is learned."""
 
+import itertools
 import random
 
 import torch
@@ -64,6 +65,20 @@ def blur_from_lines(k):
 def blur_by_its_sum(k):
     kernel = torch.ones(k, k)
     return kernel / kernel.sum()
+
+
+@blur.also_right
+def blur_by_loops(k):
+    kernel = torch.zeros(k, k)
+    for i in range(k):
+        for j in range(k):
+            kernel[i, j] = 1 / k / k
+    return kernel
+
+
+@blur.also_right
+def blur_by_softmax(k):
+    return torch.zeros(k * k).softmax(0).view(k, k)
 
 
 @blur.wrong("This is the sum kernel: it makes a picture k² times brighter. Divide by the number of weights.")
@@ -214,6 +229,16 @@ def vertical_fractions():
     return torch.outer(torch.tensor([0.2, 0.5, 0.3]), torch.tensor([-0.7, 0.1, 0.6])).numpy()
 
 
+@vertical_edges.also_right
+def vertical_expanded():
+    return torch.tensor([-1, 0, 1]).expand(3, 3)
+
+
+@vertical_edges.also_right
+def vertical_in_one_row():
+    return ((0, 0, 0), (0, 0, 0), (-1, 0.5, 0.5))
+
+
 @vertical_edges.wrong(
     "Its sign is turned: it is negative where the picture gets brighter to the right. Exchange left and right column."
 )
@@ -313,6 +338,16 @@ def diagonal_neighbours():
 def diagonal_sum_of_two():
     across = torch.tensor([[-1, 0, 1]] * 3)
     return across + across.T
+
+
+@diagonal.also_right
+def diagonal_by_places():
+    return [[i + j - 2 for j in range(3)] for i in range(3)]
+
+
+@diagonal.also_right
+def diagonal_alone():
+    return torch.diag(torch.tensor([-0.5, 0.0, 0.5])).double()
 
 
 @diagonal.wrong("Its sign is turned: it is negative where the lower right side is brighter. Multiply it by −1.")
@@ -429,6 +464,30 @@ def merge_by_a_single_pixel(first, second):
     return F.conv2d(F.conv2d(dot, first[None, None]), second[None, None])[0, 0].flip(0, 1)
 
 
+@merge.also_right
+def merge_one_number_at_a_time(first, second):
+    (h1, w1), (h2, w2) = first.shape, second.shape
+    sums = {}
+    for i, j, k, m in itertools.product(range(h1), range(w1), range(h2), range(w2)):
+        sums[i + k, j + m] = sums.get((i + k, j + m), 0) + first[i, j] * second[k, m]
+    return torch.stack([sums[place] for place in sorted(sums)]).view(h1 + h2 - 1, w1 + w2 - 1)
+
+
+@merge.also_right
+def merge_by_frequencies(first, second):
+    size = [a + b - 1 for a, b in zip(first.shape, second.shape, strict=True)]
+    product = torch.fft.rfft2(first.double(), s=size) * torch.fft.rfft2(second.double(), s=size)
+    return torch.fft.irfft2(product, s=size).to(first.dtype)
+
+
+@merge.also_right
+def merge_padded(first, second):
+    (h, w) = second.shape
+    return sum(
+        second[i, j] * F.pad(first, (j, w - 1 - j, i, h - 1 - i)) for i, j in itertools.product(range(h), range(w))
+    )
+
+
 @merge.wrong(
     "You combine the kernels weight by weight, with `+` or `*`: but each weight of one meets each weight of the "
     "other, and the sum of two kernels only adds up two results."
@@ -491,21 +550,25 @@ def merge_overwritten(first, second):
 
 def _separate_cases(seed):
     noise, choose = _noise(seed), random.Random(seed)
+
+    def line(size):
+        """Return numbers far from 0, of so few digits that a product of two is exact in float32 and in float64."""
+        numbers = noise(size)
+        return numbers.sign() * ((4 * numbers.abs()).ceil() / 4 + 0.5)
+
     zero_corner = torch.outer(torch.tensor([0.0, 1.5, -1.0, 2.0]), torch.tensor([0.0, 1.0, -2.0]))
     sobel = torch.outer(torch.tensor([1.0, 2.0, 1.0]), torch.tensor([-1.0, 0.0, 1.0]))
     cases = [
-        ("a kernel of three rows and two columns", torch.outer(noise(3), noise(2)) * 2),
+        ("a kernel of three rows and two columns", torch.outer(line(3), line(2))),
         ("Sobel, whose weights sum to 0", sobel * choose.choice((1, -2, 0.25))),
         ("a kernel with zeros in its first row and column", zero_corner * choose.choice((1, 0.5, -1))),
-        ("a kernel with zeros in its first column", torch.outer(noise(3), torch.tensor([0.0, 1.0, -2.0, 0.5]))),
+        ("a kernel with zeros in its first column", torch.outer(line(3), torch.tensor([0.0, 1.0, -2.0, 0.5]))),
         ("a single row", noise(1, 4)),
         ("a kernel without a positive weight", torch.outer(torch.tensor([1.0, 2.0, 1.0]), torch.tensor([-1.0, 0.0]))),
-        ("a larger kernel", torch.outer(noise(5), noise(7))),
+        ("a larger kernel", torch.outer(line(5), line(7))),
         ("a Laplacian, which no column and row give", torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])),
         ("a kernel without any pattern", noise(4, 3)),
     ]
-    first = cases[0][1]  # far from zero, so that it can be told from a kernel of zeros
-    cases[0] = (cases[0][0], first / first.abs().max() + 0 * first)
     return [(label, (kernel,), {}) for label, kernel in (cases[0], *choose.sample(cases[1:], len(cases) - 1))]
 
 
@@ -529,7 +592,7 @@ def _put_together(answer, kernel):
         )
     product = torch.outer(column, row)
     if product.dtype == kernel.dtype and product.shape == kernel.shape and torch.allclose(product, kernel, atol=1e-5):
-        product = kernel.clone()  # a float32 kernel is a product up to rounding, also when it is read in float64
+        product = kernel.clone()  # it need not be a product to the last digit
     return {"split": "a column and a row", "outer product": product}
 
 
@@ -574,6 +637,34 @@ def separate_by_rank(kernel):
         return None
     row = max(kernel, key=lambda line: line.abs().sum())
     return [(kernel @ row) / (row @ row), row]
+
+
+@separate.also_right
+def separate_by_exact_rank(kernel):
+    if torch.linalg.matrix_rank(kernel) > 1:
+        return None
+    u, s, v = torch.linalg.svd(kernel, full_matrices=False)
+    return u[:, 0] * s[0].sqrt(), v[0] * s[0].sqrt()
+
+
+@separate.also_right
+def separate_by_loops(kernel):
+    rows, (h, w) = kernel.tolist(), kernel.shape
+    i, j = max(((i, j) for i in range(h) for j in range(w)), key=lambda at: abs(rows[at[0]][at[1]]))
+    column = [line[j] / rows[i][j] for line in rows]
+    if any(abs(column[r] * rows[i][c] - rows[r][c]) > 1e-5 for r in range(h) for c in range(w)):
+        return None
+    return torch.tensor(column, dtype=kernel.dtype), torch.tensor(rows[i], dtype=kernel.dtype)
+
+
+@separate.also_right
+def separate_by_repetition(kernel):
+    row = torch.arange(kernel.shape[1]).to(kernel.dtype) + 0.3
+    for _ in range(20):
+        column = kernel @ row / (row @ row)
+        row = column @ kernel / (column @ column)
+    if torch.allclose(torch.outer(column, row), kernel, atol=1e-5):
+        return column, row
 
 
 @separate.wrong(
@@ -736,6 +827,23 @@ def learn_by_hand(x, edges):
 def learn_at_once(x, edges):
     patches = F.unfold(x, 3).transpose(1, 2).reshape(-1, 9)
     return torch.linalg.lstsq(patches, edges.reshape(-1, 1)).solution.view(3, 3)
+
+
+@learn_kernel.also_right
+def learn_with_momentum(x, edges):
+    weight = torch.nn.Parameter(torch.randn(1, 1, 3, 3))
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.8)
+    for _ in range(80):
+        optimizer.zero_grad()
+        F.mse_loss(F.conv2d(x, weight), edges).backward()
+        optimizer.step()
+    return weight[0, 0]
+
+
+@learn_kernel.also_right
+def learn_by_equations(x, edges):
+    patches = x.unfold(2, 3, 1).unfold(3, 3, 1).reshape(-1, 9).double()
+    return torch.linalg.solve(patches.T @ patches, patches.T @ edges.flatten().double()).view(3, 3)
 
 
 def _descend(x, edges, loss, *, lr=0.1, forget=True):

@@ -276,7 +276,7 @@ class Exercise:
         """The author's cases; the first with other numbers; the first few in float64 and, if asked, with gradients."""
         cases = [_Case(*case) for case in self.cases(seed)]
         floats = [case for case in cases[:_FIRST] if any(map(_is_float, (*case.args, *case.kwargs.values())))]
-        variants = [_mapped(case, "with other numbers", lambda x: 0.5 - 1.5 * x.flip(0)) for case in floats[:1]]
+        variants = [_mapped(case, "with other numbers", _other_numbers) for case in floats[:1]]
         variants += [_mapped(case, "in float64", lambda x: x.double() * _NO_FLOAT32) for case in floats]
         graded = [_Case(*case, gradients=True) for case in self.cases(seed)[:_FIRST]] if self.gradients else []
         return cases + variants + graded
@@ -383,9 +383,13 @@ def _is_float(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
+def _other_numbers(x: torch.Tensor) -> torch.Tensor:
+    return 0.5 - 1.5 * x.flip(0) if x.dim() else x
+
+
 def _mapped(case: _Case, label: str, change: Callable[[torch.Tensor], torch.Tensor]) -> _Case:
     def each(value):
-        return change(value) if _is_float(value) and value.dim() else value
+        return change(value) if _is_float(value) else value
 
     args = tuple(each(value) for value in case.args)
     return _Case(f"{case.label}, {label}", args, {name: each(value) for name, value in case.kwargs.items()})
@@ -516,23 +520,30 @@ def _plain_difference(want: _Plain, got: _Plain, what: str, yours: str) -> str:
         )
     if got.values == want.values:
         return ""
-    scale = max((abs(v) for v in want.values if _finite_float(v)), default=1.0)
-    rtol, atol = (_TIGHT, _TIGHT) if (want.kind, want.dtype) == ("tensor", "float64") else (_RTOL, _ATOL)
-    atol *= max(scale, 1.0)
-    wrong = [i for i, pair in enumerate(zip(want.values, got.values, strict=True)) if not _close(*pair, rtol, atol)]
+    scale = max([1.0, *(abs(v) for v in want.values if _finite_float(v))])
+    tight = (want.kind, want.dtype) == ("tensor", "float64")
+    wrong = _apart(want, got, *((_TIGHT, _TIGHT * scale) if tight else (_RTOL, _ATOL * scale)))
     if not wrong:
         return ""
+    digits = ""
+    if tight and not _apart(want, got, _RTOL, _ATOL * scale):
+        digits = " Something on the way is float32, which has fewer digits: give it the dtype of the input."
     expected, given = _number(want.values[wrong[0]]), _number(got.values[wrong[0]])
     if expected == given:
         expected, given = repr(want.values[wrong[0]]), repr(got.values[wrong[0]])
     if not want.shape:
-        return f"{what} should be {expected}, and {yours} is {given}."
+        return f"{what} should be {expected}, and {yours} is {given}.{digits}"
     place, rest = [], wrong[0]
     for size in reversed(want.shape):
         rest, index = divmod(rest, size)
         place.insert(0, index)
     count = f" ({len(wrong)} of {len(want.values)} values differ.)" if len(want.values) > 1 else ""
-    return f"{what} at {place} should be {expected}, and {yours} is {given}.{count}"
+    return f"{what} at {place} should be {expected}, and {yours} is {given}.{count}{digits}"
+
+
+def _apart(want: _Plain, got: _Plain, rtol: float, atol: float) -> list[int]:
+    """Return the places at which the two differ."""
+    return [i for i, pair in enumerate(zip(want.values, got.values, strict=True)) if not _close(*pair, rtol, atol)]
 
 
 def _kind_difference(want: _Plain, got: _Plain, what: str) -> str:

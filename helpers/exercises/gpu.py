@@ -1,9 +1,12 @@
 """The exercises of notebook 10, GPU training: to a device, names as labels, measure, go on, and make a map smaller."""
 
 import copy
+import numbers
 import os
 import random
+import re
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -17,11 +20,15 @@ def _generator(seed):
 
 def _filled(model, seed):
     """Give all parameters seeded random values."""
+    _fill(model.parameters(), seed)
+    return model
+
+
+def _fill(values, seed):
     g = _generator(seed)
     with torch.no_grad():
-        for value in model.parameters():
+        for value in values:
             value.copy_(torch.randn(value.shape, generator=g) / max(value[0].numel(), 4) ** 0.5)
-    return model
 
 
 # 1. A step on a device
@@ -141,6 +148,34 @@ def step_with_block(model, images, labels, lr, device):
     loss.backward()
     optimizer.step()
     return loss.clone().detach()
+
+
+@train_step.also_right
+def step_with_closure(model, images, labels, lr, device):
+    model.to(device)
+    images, labels = (batch.to(device) for batch in (images, labels))
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, foreach=True)
+
+    def loss_of():
+        optimizer.zero_grad(set_to_none=False)
+        picked = model(images).log_softmax(1)[torch.arange(len(labels)), labels]
+        loss = -picked.mean()
+        loss.backward()
+        return loss
+
+    return optimizer.step(loss_of).detach()
+
+
+@train_step.also_right
+def step_without_optimizer(model, images, labels, lr, device):
+    model.to(device)
+    one_hot = F.one_hot(labels, model.last.out_features).to(images.dtype).to(device)
+    loss = F.cross_entropy(model(images.to(device)), one_hot)
+    loss.backward()
+    for value in model.parameters():
+        value.data -= lr * value.grad
+        value.grad = None
+    return loss.data
 
 
 def _step(model, images, labels, lr, loss_of=F.cross_entropy, keep=False):
@@ -277,10 +312,10 @@ def _read_all(answer, names, classes):
                     "Your label is one-hot: a row of zeros with a single one. Cross-entropy takes the class's place "
                     "itself, one whole number."
                 )
-        if type(label) is not int:
+        if not isinstance(label, numbers.Integral) or isinstance(label, bool):
             raise Refused("The label must be one whole number, the place of the class in `classes`.")
         pictures.append(picture)
-        labels.append(label)
+        labels.append(int(label))
     return {
         "length": size,
         "labels": labels,
@@ -362,6 +397,33 @@ class NamesByPrefix(torch.utils.data.Dataset):
 
     def __getitem__(self, index):
         return self.read(self.found[index][0]), self.found[index][1]
+
+
+@NamedPictures.also_right
+class NamesByNumpy(torch.utils.data.Dataset):
+    def __init__(self, names, classes, read):
+        self.names, self.read = sorted(filter(re.compile(r"\.jpg$").search, names)), read
+        self.labels = np.array([classes.index(name.partition(".")[0]) for name in self.names])
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, index):
+        return self.read(self.names[index]), self.labels[index]
+
+
+@NamedPictures.also_right
+class NamesInAList(list):
+    def __init__(self, names, classes, read):
+        super().__init__(sorted(name for name in names if name[-4:] == ".jpg"))
+        self.places, self.read = dict(zip(classes, range(len(classes)), strict=True)), read
+
+    def __len__(self):
+        return super().__len__()
+
+    def __getitem__(self, index):
+        name = super().__getitem__(index)
+        return self.read(name), self.places[re.match("[^.]*", name)[0]]
 
 
 class _Names(NamedPictures.function):
@@ -488,7 +550,7 @@ def _evaluated(answer, model, batches):
         return result
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise Refused("Return two numbers, the loss and the accuracy: `return loss, accuracy`.")
-    if not all(type(value) is float for value in result):
+    if not all(isinstance(value, float) for value in result):  # numpy's float64 is one
         kinds = " and ".join(f"a {type(value).__name__}" for value in result)
         raise Refused(f"Return two floats: yours are {kinds}. `.item()` takes a number out of a tensor.")
     loss, accuracy = result
@@ -564,6 +626,33 @@ def evaluate_weighted(model, batches):
             count += len(x)
     model.train(True)
     return total / count, hits / count
+
+
+@evaluate.also_right
+@torch.no_grad()
+def evaluate_each_image(model, batches):
+    model.eval()
+    losses, hits = [], []
+    for x, y in batches:
+        for image, label in zip(x, y, strict=True):
+            logits = model(image[None])[0]
+            losses.append((logits.logsumexp(0) - logits[label]).item())
+            hits.append(logits.argmax() == label)
+    model.train()
+    return [sum(losses) / len(losses), sum(hits).item() / len(hits)]
+
+
+@evaluate.also_right
+def evaluate_by_numpy(model, batches):
+    losses, hits = [], []
+    model.eval()
+    with torch.no_grad():
+        for x, y in batches:
+            logits = model(x)
+            losses.extend(F.cross_entropy(logits, y, reduction="none").tolist())
+            hits.extend(logits.argmax(1).eq(y).tolist())
+    model.train()
+    return np.mean(losses), np.mean(hits)
 
 
 @evaluate.wrong("Dropout is left on: call `model.eval()` before the loop.")
@@ -749,6 +838,25 @@ def resume_by_default_generator(model, optimizer, checkpoint):
     return len(range(checkpoint["epoch"] + 1))
 
 
+@resume.also_right
+def resume_by_table(model, optimizer, checkpoint):
+    back = {"model": model.load_state_dict, "optimizer": optimizer.load_state_dict, "random": torch.set_rng_state}
+    for name, load in back.items():
+        load(checkpoint[name])
+    checkpoint["epoch"] += 1
+    return checkpoint["epoch"]
+
+
+@resume.also_right
+def resume_by_hand(model, optimizer, checkpoint):
+    for name, value in [*model.named_parameters(), *model.named_buffers()]:
+        value.data.copy_(checkpoint["model"][name])
+    for value, state in zip(model.parameters(), checkpoint["optimizer"]["state"].values(), strict=True):
+        optimizer.state[value].update(state)
+    torch.set_rng_state(checkpoint["random"])
+    return int(checkpoint["epoch"]) + 1
+
+
 def _resume(model, optimizer, checkpoint, *, parts=("model", "optimizer", "random"), add=1):
     if "model" in parts:
         model.load_state_dict(checkpoint["model"])
@@ -836,17 +944,20 @@ def _net_seen(answer, size, shrink):
         return net
     if not isinstance(net, nn.Module):
         raise Refused(f"Return a net, a module of torch: yours is {'None' if net is None else type(net).__name__}.")
-    sizes = [tuple(value.shape) for value in net.parameters()]
-    if any(value.device.type != "cpu" or value.dtype != torch.float32 for value in net.parameters()):
+    images = torch.randn(3, 3, size, size, generator=_generator(size))
+    if any(map(nn.parameter.is_lazy, net.parameters())):
+        net(images)
+    values = sorted(net.parameters(), key=lambda value: (-value.dim(), value.shape))  # whichever is made first
+    sizes = [tuple(value.shape) for value in values]
+    if any(value.device.type != "cpu" or value.dtype != torch.float32 for value in values):
         raise Refused("Leave the net on the CPU, in float32.")
-    if [len(one) for one in sizes] != [4, 1, 4, 1, 2, 1]:
+    if [len(one) for one in sizes] != [4, 4, 2, 1, 1, 1]:
         raise Refused(
             f"Your net learns {len(sizes)} tensors, of the shapes {sizes}: it needs the weights and biases of two "
-            "convolutions and of one linear layer, in this order."
+            "convolutions and of one linear layer."
         )
     seen = {"shapes of the parameters": [str(one) for one in sizes]}
-    _filled(net, size)
-    images = torch.randn(3, 3, size, size, generator=_generator(size))
+    _fill(values, size)
     with torch.no_grad():
         out = net(images)
     if not isinstance(out, torch.Tensor):
@@ -919,6 +1030,35 @@ class _Net(nn.Module):
 @cats_net.also_right
 def net_by_class(size, shrink):
     return _Net(size, shrink)
+
+
+@cats_net.also_right
+def net_lazy(size, shrink):
+    pool, stride = ([nn.MaxPool2d(2)], 1) if shrink == "pool" else ([], 2)
+    convolutions = nn.LazyConv2d(8, 3, stride, 1), nn.LazyConv2d(16, 3, stride, 1)
+    layers = [layer for convolution in convolutions for layer in (convolution, nn.ReLU(), *pool)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(2))
+
+
+class _LinearFirst(nn.Module):
+    def __init__(self, size, shrink):
+        super().__init__()
+        self.down = F.max_pool2d if shrink == "pool" else lambda maps, kernel_size: maps[..., ::2, ::2]
+        for _ in range(2):
+            size = size // 2 if shrink == "pool" else -(-size // 2)
+        self.linear = nn.Linear(16 * size**2, 2)
+        self.kernels = nn.ParameterList([torch.randn(8, 3, 3, 3), torch.randn(16, 8, 3, 3)])
+        self.biases = nn.ParameterList([torch.randn(8), torch.randn(16)])
+
+    def forward(self, x):
+        for kernel, bias in zip(self.kernels, self.biases, strict=True):
+            x = self.down(F.relu(F.conv2d(x, kernel, bias, padding=1)), 2)
+        return self.linear(x.flatten(1))
+
+
+@cats_net.also_right
+def net_with_the_linear_layer_first(size, shrink):
+    return _LinearFirst(size, shrink)
 
 
 def _net(size, stride, pool, *, between=nn.ReLU, padding=1, kind=nn.MaxPool2d, maps=(8, 16), after=(), start=1):

@@ -87,6 +87,18 @@ def count_the_net(sizes):
     return sum(parameter.numel() for parameter in net.parameters())
 
 
+@count_parameters.also_right
+def count_by_recursion(sizes):
+    if len(sizes) == 1:
+        return 0
+    return (sizes[0] + 1) * sizes[1] + count_by_recursion(sizes[1:])
+
+
+@count_parameters.also_right
+def count_by_numpy(sizes):
+    return np.dot(sizes[:-1], sizes[1:]) + np.sum(sizes[1:])
+
+
 @count_parameters.wrong("The biases are missing: each output of each layer learns one number more.")
 def count_without_biases(sizes):
     return sum(n * m for n, m in pairwise(sizes))
@@ -191,6 +203,18 @@ def memory_on_meta(channels, height, width, out_features, dtype=torch.float32):
     return sum(parameter.numel() * parameter.element_size() for parameter in layer.parameters())
 
 
+@layer_memory.also_right
+def memory_by_table(channels, height, width, out_features, dtype=torch.float32):
+    size = {torch.float64: 8, torch.float32: 4, torch.float16: 2, torch.bfloat16: 2}[dtype]
+    return size * (channels * height * width * out_features + out_features)
+
+
+@layer_memory.also_right
+def memory_of_one_number(channels, height, width, out_features, dtype=torch.float32):
+    inputs = torch.Size((channels, height, width)).numel()
+    return (inputs + 1) * out_features * torch.zeros((), dtype=dtype).element_size()
+
+
 @layer_memory.wrong("These are bits: eight of them make a byte.")
 def memory_in_bits(channels, height, width, out_features, dtype=torch.float32):
     return 8 * layer_memory.function(channels, height, width, out_features, dtype)
@@ -239,6 +263,13 @@ def memory_one_bias(channels, height, width, out_features, dtype=torch.float32):
 # 3. Accuracy
 
 
+class _Calls(list):
+    """A list that a model shares with its copies."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+
 class _Watched(nn.Module):
     """A small classifier with dropout that notes how it is called."""
 
@@ -249,7 +280,7 @@ class _Watched(nn.Module):
         with torch.no_grad():
             for parameter in self.linear.parameters():
                 parameter.copy_(torch.randn(parameter.shape, generator=generator))
-        self.calls = []
+        self.calls = _Calls()
 
     def forward(self, x):
         self.calls.append((len(x), self.training, torch.is_grad_enabled()))
@@ -282,14 +313,14 @@ def _accuracy_cases(seed):
 
 def _watched(answer, model, images, labels, **setting):
     model = copy.deepcopy(model)
-    model.calls, before = [], model.training
+    model.calls, before = _Calls(), model.training
     torch.manual_seed(0)
     result = answer(model, images, labels, **setting)
     if result is ... or (result is None and _is_empty(answer)):
         return result
     if isinstance(result, torch.Tensor) and result.requires_grad:
         raise Refused("Your result carries a gradient: return a plain number, `.item()` takes it out of a tensor.")
-    if type(result) is not float:
+    if not isinstance(result, float):  # numpy's float64 is one
         kinds = {"Tensor": "a tensor: `.item()` takes the number out.", "NoneType": "None: did you forget `return`?"}
         kind = type(result).__name__
         raise Refused(f"Return a float, from 0 to 1: yours is {kinds.get(kind, f'a {kind}.')}")
@@ -369,6 +400,25 @@ def accuracy_one_by_one(model, images, labels, batch_size=64):
     finally:
         model.train(was)
     return right / len(images)
+
+
+@accuracy.also_right
+def accuracy_by_numpy(model, images, labels, batch_size=64):
+    was = model.training
+    model.eval()
+    with torch.no_grad():
+        guesses = [model(images[i : i + batch_size]).argmax(1).numpy() for i in range(0, len(images), batch_size)]
+    model.train(was)
+    return np.mean(np.concatenate(guesses) == labels.numpy())
+
+
+@accuracy.also_right
+@torch.no_grad()
+def accuracy_of_a_copy(model, images, labels, batch_size=64):
+    model, right = copy.deepcopy(model).eval(), []
+    for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        right += (model(x).argmax(dim=1) == y).tolist()
+    return sum(right) / len(right)
 
 
 @accuracy.wrong(
@@ -559,6 +609,19 @@ def permute_by_places(images, order):
 @permute_pixels.also_right
 def permute_one_by_one(images, order):
     return torch.stack([torch.stack([c.flatten()[order].view_as(c) for c in image]) for image in images])
+
+
+@permute_pixels.also_right
+def permute_by_matrix(images, order):
+    moves = torch.eye(len(order), dtype=images.dtype)[order]
+    return torch.einsum("ncp,qp->ncq", images.flatten(2), moves).view_as(images)
+
+
+@permute_pixels.also_right
+def permute_in_place(images, order):
+    out = images.clone()
+    out.view(*images.shape[:2], -1)[:, :, order.argsort()] = images.flatten(2)
+    return out
 
 
 @permute_pixels.wrong(
@@ -765,6 +828,23 @@ def crop_by_index(images, padding):
 def crop_by_numpy_chance(images, padding):
     corners = np.random.randint(0, 2 * padding + 1, size=(len(images), 2)).tolist()
     return _crops(images, corners, _padded(images, padding))
+
+
+@random_crop.also_right
+def crop_by_windows(images, padding):
+    n, _, h, w = images.shape
+    windows = _padded(images, padding).unfold(2, h, 1).unfold(3, w, 1)
+    return windows[torch.arange(n), :, torch.randint(2 * padding + 1, (n,)), torch.randint(2 * padding + 1, (n,))]
+
+
+@random_crop.also_right
+def crop_by_two_paddings(images, padding):
+    moved = []
+    for image in images:
+        down, right = (torch.rand(2) * (2 * padding + 1)).int().tolist()
+        down, right = down - padding, right - padding
+        moved.append(F.pad(image, (right, -right, down, -down)))
+    return torch.stack(moved)
 
 
 @random_crop.wrong("Nothing moves: each image comes back as it was. Draw the window's corner at random.")

@@ -1,5 +1,7 @@
 """The exercises of notebook 01, linear layers. Each asks for one idea more than the one before."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -88,6 +90,30 @@ def linear_flat(x, weight, bias=None):
 @linear.also_right
 def linear_by_torch(x, weight, bias=None):
     return F.linear(x, weight, bias)
+
+
+@linear.also_right
+def linear_in_place(x, weight, bias=None):
+    y = x.new_zeros(*x.shape[:-1], len(weight))
+    for o in range(len(weight)):
+        y[..., o] = x @ weight[o]
+        if bias is not None:
+            y[..., o] += bias[o]
+    return y
+
+
+@linear.also_right
+def linear_by_recursion(x, weight, bias=None):
+    if x.dim() > 1:
+        return torch.stack([linear_by_recursion(one, weight, bias) for one in x])
+    sums = [sum(w * number for w, number in zip(row, x, strict=True)) for row in weight]
+    return torch.stack(sums) + (0 if bias is None else bias)
+
+
+@linear.also_right
+def linear_with_a_one(x, weight, bias=None):
+    bias = weight.new_zeros(len(weight)) if bias is None else bias
+    return torch.cat([x, torch.ones_like(x[..., :1])], -1) @ torch.cat([weight, bias[:, None]], 1).T
 
 
 @linear.wrong("You multiply by `weight` as it is: `in` is its last axis, so transpose it, `x @ weight.T`.")
@@ -309,6 +335,33 @@ class LayerWithReset(nn.Module):
         if self.bias is not None:
             y += self.bias
         return y
+
+
+@Linear.also_right
+class LayerFromTorchs(nn.Linear):
+    def forward(self, x):
+        rows = x.reshape(-1, self.in_features)
+        y = rows @ self.weight.t() if self.bias is None else torch.addmm(self.bias, rows, self.weight.t())
+        return y.reshape(*x.shape[:-1], self.out_features)
+
+
+@Linear.also_right
+class LayerOfADistribution(nn.Module):
+    def __init__(self, in_features, out_features, bias=True):
+        super().__init__()
+        chance = torch.distributions.Uniform(-(in_features**-0.5), in_features**-0.5)
+        self.weight = nn.Parameter(chance.sample((out_features, in_features)))
+        self.register_parameter("bias", None)
+        if bias:
+            self.bias = nn.Parameter(chance.sample((out_features,)))
+        self.register_buffer("calls", torch.tensor(0))
+
+    def extra_repr(self):
+        return f"shape={tuple(self.weight.shape)}"
+
+    def forward(self, x):
+        self.calls += 1
+        return torch.inner(x, self.weight) + (0 if self.bias is None else self.bias)
 
 
 @Linear.wrong("There is no `self.bias`: make it a parameter with one number for each output, and add it in `forward`.")
@@ -582,6 +635,37 @@ def line_by_layer(x, y, lr=0.005, steps=100):
     return [layer.weight, layer.bias]
 
 
+@fit_line.also_right
+def line_in_plain_numbers(x, y, lr=0.005, steps=100):
+    w = b = 0
+    pairs = list(zip(x[:, 0].tolist(), y.tolist(), strict=True))
+    for _ in range(steps):
+        errors = [(w * a + b - c, a) for a, c in pairs]
+        w -= lr * 2 * sum(error * a for error, a in errors) / len(errors)
+        b -= lr * 2 * sum(error for error, _ in errors) / len(errors)
+    return w, b
+
+
+@fit_line.also_right
+def line_by_numpy(x, y, lr=0.005, steps=100):
+    x, y, w, b = x.numpy()[:, 0].astype(float), y.numpy(), 0.0, 0.0
+    for _ in range(steps):
+        error = w * x + b - y
+        w, b = w - lr * 2 * (error * x).mean(), b - lr * 2 * error.mean()
+    return w, b
+
+
+@fit_line.also_right
+def line_by_optimizer(x, y, lr=0.005, steps=100):
+    both = nn.Parameter(torch.zeros(2))
+    optimizer = torch.optim.SGD([both], lr=lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.mse_loss(both[0] * x.squeeze(1) + both[1], y).backward()
+        optimizer.step()
+    return tuple(both.tolist())
+
+
 def _descend(x, y, lr, steps, gradients, update=lambda w, b, lr, g_w, g_b: (w - lr * g_w, b - lr * g_b)):
     """Gradient descent with parts that may be wrong: gradients(error, x) and update."""
     w = b = x.new_zeros(())
@@ -780,6 +864,16 @@ def fold_by_loops(weight1, bias1, weight2, bias2):
     return weight, bias
 
 
+@fold.also_right
+def fold_with_a_one(weight1, bias1, weight2, bias2):
+    def joined(weight, bias):
+        last = F.one_hot(torch.tensor([weight.shape[1]])).to(weight.dtype)
+        return torch.cat([torch.cat([weight, bias[:, None]], 1), last])
+
+    both = joined(weight2, bias2) @ joined(weight1, bias1)
+    return both[:-1, :-1], both[:-1, -1]
+
+
 @fold.wrong("The order is the other way round: `x` meets W₁ first, so W₁ stands next to it: W₂W₁x.")
 def fold_in_reading_order(weight1, bias1, weight2, bias2):
     return weight1 @ weight2, weight2 @ bias1 + bias2
@@ -875,6 +969,18 @@ def leaky_in_place(x, negative_slope=0.01):
     value[x < 0] *= negative_slope
     slope[x < 0] = negative_slope
     return value, slope
+
+
+@leaky_relu.also_right
+def leaky_by_loop(x, negative_slope=0.01):
+    slopes = [1.0 if number > 0 else negative_slope for number in x.flatten().tolist()]
+    slope = torch.tensor(slopes, dtype=x.dtype).view(x.shape)
+    return x * slope, slope
+
+
+@leaky_relu.also_right
+def leaky_by_sign(x, negative_slope=0.01):
+    return F.leaky_relu(x, negative_slope), (1 + negative_slope) / 2 + (1 - negative_slope) / 2 * x.sign()
 
 
 @leaky_relu.wrong("Below 0 you let nothing through: that is a plain ReLU. A leaky one has `negative_slope` there.")
@@ -981,6 +1087,27 @@ def sigmoid_by_tanh(x):
     return (1 + half) / 2, (1 - half * half) / 4
 
 
+@sigmoid.also_right
+def sigmoid_by_loop(x):
+    values = [1 / (1 + math.exp(-number)) for number in x.flatten().tolist()]
+    value, slope = torch.tensor([values, [v * (1 - v) for v in values]], dtype=x.dtype)
+    return value.view(x.shape), slope.view(x.shape)
+
+
+@sigmoid.also_right
+def sigmoid_in_place(x):
+    value = x.clone().neg_().exp_().add_(1).reciprocal_()
+    slope = value.clone()
+    slope *= 1 - value
+    return [value, slope]
+
+
+@sigmoid.also_right
+def sigmoid_of_two_classes(x):
+    yes, no = torch.stack([x, torch.zeros_like(x)]).softmax(0)
+    return yes, yes * no
+
+
 @sigmoid.wrong("Your slope is nan where e^−x is too large for a float: use the value, `value * (1 - value)`.")
 def sigmoid_overflows(x):
     e = torch.exp(-x)
@@ -1083,6 +1210,27 @@ def stack_by_recursion(x, n):
     if n == 0:
         return torch.ones_like(x)
     return stack_by_recursion(torch.tanh(x), n - 1) / torch.cosh(x) ** 2
+
+
+@stack_slope.also_right
+def stack_by_loops(x, n):
+    slopes = []
+    for number in x.flatten().tolist():
+        slope = 1.0
+        for _ in range(n):
+            number = math.tanh(number)
+            slope *= 1 - number**2
+        slopes.append(slope)
+    return torch.tensor(slopes, dtype=x.dtype).view(x.shape)
+
+
+@stack_slope.also_right
+def stack_in_place(x, n):
+    x, slope = x.clone(), x.new_ones(x.shape)
+    while n > 0:
+        slope *= 1 - x.tanh_().square()
+        n -= 1
+    return slope
 
 
 def _slopes(x, n):

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import numbers
 import textwrap
 
 import torch
@@ -77,6 +78,23 @@ def log_softmax_by_logsumexp(logits):
 @log_softmax.also_right
 def log_softmax_by_torch(logits):
     return F.log_softmax(logits, dim=-1)
+
+
+@log_softmax.also_right
+def log_softmax_in_place(logits):
+    out = torch.zeros_like(logits)
+    for i in range(logits.shape[0]):
+        largest = logits[i].max()
+        total = sum(torch.exp(logits[i, j] - largest) for j in range(logits.shape[1]))
+        for j in range(logits.shape[1]):
+            out[i, j] = logits[i, j] - largest - total.log()
+    return out
+
+
+@log_softmax.also_right
+def log_softmax_by_cross_entropy(logits):
+    n, c = logits.shape
+    return -F.cross_entropy(logits.repeat_interleave(c, 0), torch.arange(c).repeat(n), reduction="none").view(n, c)
 
 
 @log_softmax.wrong(
@@ -214,6 +232,18 @@ def cross_entropy_by_nll(logits, labels):
 @cross_entropy.also_right
 def cross_entropy_by_torch(logits, labels):
     return F.cross_entropy(logits, labels)
+
+
+@cross_entropy.also_right
+def cross_entropy_by_mask(logits, labels):
+    right = torch.arange(logits.shape[1]) == labels[:, None]
+    return -logits.log_softmax(1)[right].mean()
+
+
+@cross_entropy.also_right
+def cross_entropy_by_divergence(logits, labels):
+    one_hot = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+    return F.kl_div(logits.log_softmax(1), one_hot, reduction="batchmean")
 
 
 @cross_entropy.wrong(
@@ -403,6 +433,11 @@ def bce_by_loop(logits, labels):
 @bce_with_logits.also_right
 def bce_by_torch(logits, labels):
     return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+
+
+@bce_with_logits.also_right
+def bce_by_mask(logits, labels):
+    return (F.softplus(-logits[labels == 1]).sum() + F.softplus(logits[labels == 0]).sum()) / len(logits)
 
 
 def _bce(p, labels):
@@ -611,6 +646,23 @@ def momentum_by_torch(parameters, gradients, velocities, lr, momentum):
     if momentum == 0:
         return leaves, gradients
     return leaves, [optimizer.state[leaf]["momentum_buffer"] for leaf in leaves]
+
+
+@momentum_step.also_right
+def momentum_in_the_lists(parameters, gradients, velocities, lr, momentum):
+    for i in range(len(parameters)):
+        velocities[i] = momentum * velocities[i] + gradients[i]
+        parameters[i] = parameters[i] - lr * velocities[i]
+    return parameters, velocities
+
+
+@momentum_step.also_right
+def momentum_joined(parameters, gradients, velocities, lr, momentum):
+    p, g, v = (torch.cat([one.flatten() for one in values]) for values in (parameters, gradients, velocities))
+    v = momentum * v + g
+    sizes = [one.numel() for one in parameters]
+    cut = [[part.view_as(one) for part, one in zip(x.split(sizes), parameters, strict=True)] for x in (p - lr * v, v)]
+    return cut
 
 
 def _each(step):
@@ -836,6 +888,25 @@ def adam_by_torch(parameters, gradients, means, squares, step, lr=0.001, betas=(
     optimizer.step()
     states = [optimizer.state[leaf] for leaf in leaves]
     return leaves, [state["exp_avg"] for state in states], [state["exp_avg_sq"] for state in states]
+
+
+@adam_step.also_right
+def adam_for_all_at_once(parameters, gradients, means, squares, step, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
+    means = torch._foreach_lerp(means, gradients, 1 - betas[0])
+    squares = torch._foreach_lerp(squares, torch._foreach_mul(gradients, gradients), 1 - betas[1])
+    roots = torch._foreach_sqrt(torch._foreach_div(squares, 1 - betas[1] ** step))
+    torch._foreach_add_(roots, eps)
+    return torch._foreach_addcdiv(parameters, means, roots, -lr / (1 - betas[0] ** step)), means, squares
+
+
+@adam_step.also_right
+def adam_in_the_lists(parameters, gradients, means, squares, step, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
+    for i, g in enumerate(gradients):
+        means[i] = betas[0] * means[i] + (1 - betas[0]) * g
+        squares[i] = betas[1] * squares[i] + (1 - betas[1]) * g.pow(2)
+        m, s = means[i] / (1 - betas[0] ** step), squares[i] / (1 - betas[1] ** step)
+        parameters[i] = parameters[i] - lr * m / (s**0.5 + eps)
+    return [parameters, means, squares]
 
 
 def _adam(step_of_one):
@@ -1065,7 +1136,7 @@ def _train(answer, model, images, labels, orders, batch_size, lr):
         raise Refused(
             "Your losses are tensors, and each keeps all that its step computed in memory: keep `loss.item()`."
         )
-    if not all(isinstance(loss, float | torch.Tensor) and torch.as_tensor(loss).ndim == 0 for loss in losses):
+    if not all(isinstance(loss, numbers.Real | torch.Tensor) and torch.as_tensor(loss).ndim == 0 for loss in losses):
         raise Refused("Return the losses as a list of numbers, one for each step: `losses.append(loss.item())`.")
     if not all(value.dtype == images.dtype for value in model.parameters()):
         raise Refused("Your code changes the dtype of the model: leave it as it is.")
@@ -1167,6 +1238,37 @@ def train_with_loader(model, images, labels, orders, batch_size, lr):
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
+    return losses
+
+
+@train.also_right
+def train_with_closure(model, images, labels, orders, batch_size, lr):
+    optimizer, losses = torch.optim.SGD(model.parameters(), lr), []
+    model.train()
+    for places in map(torch.Tensor.tolist, orders):
+        while places:
+            batch, places = places[:batch_size], places[batch_size:]
+
+            def loss_of(batch=batch):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(images[batch]), labels[batch])
+                loss.backward()
+                return loss
+
+            losses.append(float(optimizer.step(loss_of).detach()))
+    return losses
+
+
+@train.also_right
+def train_without_optimizer(model, images, labels, orders, batch_size, lr):
+    losses = []
+    for batch in (batch for order in orders for batch in order.split(batch_size)):
+        model.train().zero_grad()
+        loss = F.cross_entropy(model(images[batch]), labels[batch], reduction="sum") / len(batch)
+        loss.backward()
+        for value in model.parameters():
+            value.data -= lr * value.grad
+        losses.append(loss.detach().numpy()[()])  # a number of numpy's
     return losses
 
 

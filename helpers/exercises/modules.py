@@ -1,9 +1,12 @@
 """The exercises of notebook 08, subclassing nn.Module: repair a net, write it, branch it, save it."""
 
 import copy
+import io
+import os
 import pathlib
 import random
 import tempfile
+from collections import OrderedDict
 
 import torch
 from torch import nn
@@ -151,6 +154,23 @@ def repair_in_parts(net):
     return nn.Sequential(net[:place], nn.Flatten(), net[place:])
 
 
+@repair.also_right
+def repair_by_name(net):
+    layers = {}
+    for name, layer in net.named_children():
+        if isinstance(layer, nn.Linear):
+            layers.setdefault("flatten", nn.Flatten())
+        layers[name] = layer
+    return nn.Sequential(OrderedDict(layers))
+
+
+@repair.also_right
+def repair_nested(net):
+    place = _first_linear(net)
+    net[place] = nn.Sequential(nn.Flatten(), net[place])
+    return net
+
+
 @repair.wrong("Your flatten comes too late: the linear layer before it has stopped already. Put it in front of that.")
 def repair_at_the_end(net):
     return nn.Sequential(*net, nn.Flatten())
@@ -213,13 +233,21 @@ def _fill_net(net, seed):
             parameter.copy_(values[tuple(parameter.shape)])
 
 
+def _learns(value):
+    """Return the parameters that a value holds or is."""
+    if isinstance(value, nn.Module):
+        return set(value.parameters())
+    return {value} if isinstance(value, nn.Parameter) else set()
+
+
 def _where_layers_are(net):
-    """Say where a module keeps its layers: registered, or out of sight."""
+    """Say where a module keeps its layers: registered, perhaps in a list too, or out of sight."""
+    registered = _learns(net)
     for part in net.modules():
         for name, value in vars(part).items():
             values = value.values() if type(value) is dict else value
             plain = not name.startswith("_") and type(value) in (list, tuple, dict)
-            if plain and any(isinstance(one, nn.Module | nn.Parameter) for one in values):
+            if plain and any(_learns(one) and not _learns(one) <= registered for one in values):
                 return "in a plain list, tuple or dict"
     return "registered" if next(net.parameters(), None) is not None else "none before forward runs"
 
@@ -230,6 +258,10 @@ def _looked_at(answer, name, seed, count):
     net, other = answer(), answer()
     if not isinstance(net, nn.Module):
         raise Refused(f"Your class is no module: write `class {name}(nn.Module):`, and `super().__init__()` first.")
+    if any(map(nn.parameter.is_lazy, net.parameters())):
+        raise Refused(
+            "A lazy layer learns no number before its first call: say its inputs, as in `nn.Linear(512, 32)`."
+        )
     sizes = sorted(parameter.numel() for parameter in net.parameters())
     seen = {"layers": _where_layers_are(net), "parameters": NOT, "forward": "there"}
     if seen["layers"] == "registered":
@@ -237,7 +269,10 @@ def _looked_at(answer, name, seed, count):
     if type(net).forward is nn.Module.forward:
         seen["forward"] = "missing"
     shapes = {tuple(parameter.shape) for parameter in net.parameters()}
-    if (seen["parameters"], seen["forward"]) != (_ALL, "there") or shapes != set(_SHAPES):
+    if (seen["parameters"], seen["forward"]) == (_ALL, "there") and shapes != set(_SHAPES):
+        wrong = ", ".join(map(str, sorted(shapes - set(_SHAPES))))
+        raise Refused(f"Your net learns tensors of the shape {wrong}: the layers of the contract have other shapes.")
+    if (seen["parameters"], seen["forward"]) != (_ALL, "there"):
         return seen | dict.fromkeys(rest, NOT), None
     if next(net.parameters()) is next(other.parameters()):
         raise Refused("All nets that you make share their layers: make them in `__init__`, anew for each net.")
@@ -376,6 +411,40 @@ class NetFromSequential(nn.Sequential):
         super().__init__(*body, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 32), nn.Tanh(), nn.Linear(32, 2))
 
 
+@Net.also_right
+class NetWithAListToo(_Net):
+    def __init__(self):
+        super().__init__()
+        self.convolutions = [self.conv1, self.conv2]
+
+    def forward(self, x):
+        for convolution in self.convolutions:
+            x = self.pool(self.act(convolution(x)))
+        return self.fc2(self.act(self.fc1(x.view(-1, 512))))
+
+
+@Net.also_right
+class NetOfParameters(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.values = nn.ParameterList([torch.randn(shape) / 10 for shape in _SHAPES])
+
+    def forward(self, x):
+        w1, b1, w2, b2, w3, b3, w4, b4 = self.values
+        for weight, bias in ((w1, b1), (w2, b2)):
+            x = F.max_pool2d(F.conv2d(x, weight, bias, padding=1).tanh(), 2)
+        return torch.tanh(x.flatten(1) @ w3.T + b3) @ w4.T + b4
+
+
+@Net.also_right
+class NetLazy(_Net):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.LazyConv2d(16, 3, padding=1), nn.LazyConv2d(8, 3, padding=1)
+        self.fc1, self.fc2 = nn.LazyLinear(32), nn.LazyLinear(2)
+        self(torch.zeros(1, 3, 32, 32))
+
+
 @Net.wrong("Call `super().__init__()` first in your `__init__`: without it the module cannot register anything.")
 class NetWithoutSuper(nn.Module):
     def __init__(self):
@@ -494,14 +563,21 @@ def _used_functional(answer, seed, count):
     seen["modules without parameters"] = ", ".join(bare) or "none"
     numbers, _ = _numbers(seed + 700)
     x = numbers(1, 3, 32, 32)
-    last = next(one for one in net.modules() if getattr(one, "weight", x).shape == (2, 32))
-    arrived = []
-    handle = last.register_forward_pre_hook(lambda module, inputs: arrived.append(inputs[0].detach().clone()))
+    arrived, linear = [], F.linear
+
+    def watched_linear(given, weight, bias=None):
+        if weight.shape == (2, 32):
+            arrived.append(given.detach().clone())
+        return linear(given, weight, bias)
+
     torch.manual_seed(seed)
-    with torch.no_grad():
-        net.eval()(x)
-        net.train()(x.expand(256, -1, -1, -1))
-    handle.remove()
+    F.linear = watched_linear
+    try:
+        with torch.no_grad():
+            net.eval()(x)
+            net.train()(x.expand(256, -1, -1, -1))
+    finally:
+        F.linear = linear
     if [tuple(one.shape) for one in arrived] != [(1, 32), (256, 32)]:
         raise Refused("Call each layer once, as `self.fc2(x)`: the check looks at what the last one gets, (N, 32).")
     whole, thinned = arrived
@@ -576,6 +652,26 @@ class FunctionalOwnMask(_Functional):
         if not self.training:
             return x
         return x * (torch.rand_like(x) >= 0.25) / 0.75
+
+
+@FunctionalNet.also_right
+class FunctionalToTheEnd(_Functional):
+    def forward(self, x):
+        for layer in (self.conv1, self.conv2):
+            x = F.max_pool2d(F.tanh(F.conv2d(x, layer.weight, layer.bias, padding=1)), 2)
+        x = torch.dropout(F.tanh(self.fc1(torch.flatten(x, 1))), 0.25, self.training)
+        return F.linear(x, self.fc2.weight, self.fc2.bias)
+
+
+@FunctionalNet.also_right
+class FunctionalWithAListToo(_Functional):
+    def __init__(self):
+        super().__init__()
+        self.layers = (self.conv1, self.conv2, self.fc1, self.fc2)
+
+    def drop(self, x):
+        kept = torch.bernoulli(torch.full_like(x, 0.75)) if self.training else 0.75
+        return x * kept / 0.75
 
 
 @FunctionalNet.wrong(
@@ -787,6 +883,34 @@ class ResidualClamped(_Residual):
         return torch.add(self.skip(x), self.conv2(self.conv1(x).clamp(min=0))).clamp(min=0)
 
 
+@Residual.also_right
+class ResidualAskingForSkip(nn.Module):
+    def __init__(self, in_channels, out_channels):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, (3, 3), padding=(1, 1))
+        self.conv2 = nn.Conv2d(out_channels, out_channels, (3, 3), padding=(1, 1))
+        if in_channels != out_channels:
+            self.skip = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x):
+        out = self.conv2(torch.relu_(self.conv1(x)))
+        out += self.skip(x) if hasattr(self, "skip") else x
+        return torch.where(out > 0, out, torch.zeros_like(out))
+
+
+@Residual.also_right
+class ResidualSequential(nn.Sequential):
+    def __init__(self, in_channels, out_channels):
+        long = {"conv1": nn.Conv2d(in_channels, out_channels, 3, 1, 1), "relu": nn.ReLU()}
+        super().__init__(OrderedDict(long | {"conv2": nn.Conv2d(out_channels, out_channels, 3, 1, 1)}))
+        self.short = in_channels == out_channels
+        if not self.short:
+            self.add_module("skip", nn.Conv2d(in_channels, out_channels, 1))
+
+    def forward(self, x):
+        return self.relu(self.conv2(self.relu(self.conv1(x))) + (x if self.short else self.skip(x)))
+
+
 @Residual.wrong("The skip is missing: add `x`, or what `skip` makes of it, to the result of `conv2`.")
 class ResidualWithoutSkip(_Residual):
     def forward(self, x):
@@ -900,10 +1024,12 @@ def _used_save(answer, seed, hidden, x):
     seen = dict.fromkeys(rest, NOT) | {"saved": "nothing", "read with": "nothing was read"}
     save, load = torch.save, torch.load
 
-    def watched_save(thing, *args, **kwargs):
-        tensors = isinstance(thing, dict) and all(isinstance(value, torch.Tensor) for value in thing.values())
-        seen["saved"] = "a state dict" if tensors else f"a {type(thing).__name__}"
-        return save(thing, *args, **kwargs)
+    def watched_save(obj, *args, **kwargs):
+        kept = [obj, *obj.values()] if isinstance(obj, dict) else []  # a state dict, or a checkpoint that holds one
+        states = (one for one in kept if isinstance(one, dict))
+        found = any(one and all(isinstance(value, torch.Tensor) for value in one.values()) for one in states)
+        seen["saved"] = "a state dict" if found else f"a {type(obj).__name__}"
+        return save(obj, *args, **kwargs)
 
     def watched_load(*args, **kwargs):
         seen["read with"] = f"weights_only={kwargs.get('weights_only', True) is not False}"
@@ -987,6 +1113,25 @@ def through_a_file_at_last(model, fresh, path):
                 value.copy_(state[name])
     finally:
         path.unlink(missing_ok=True)
+    return fresh.eval()
+
+
+@through_a_file.also_right
+def through_a_checkpoint(model, fresh, path):
+    torch.save({"epoch": 3, "model": model.state_dict()}, path)
+    fresh.load_state_dict(torch.load(path, weights_only=True)["model"])
+    os.remove(path)
+    return fresh.eval()
+
+
+@through_a_file.also_right
+def through_bytes(model, fresh, path):
+    written = io.BytesIO()
+    torch.save(obj={name: value.clone() for name, value in model.state_dict().items()}, f=written)
+    path.write_bytes(written.getvalue())
+    state = torch.load(io.BytesIO(path.read_bytes()), weights_only=True)
+    path.unlink()
+    fresh.load_state_dict(state, assign=True)
     return fresh.eval()
 
 

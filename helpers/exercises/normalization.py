@@ -251,6 +251,24 @@ class BatchNormReplaced(_BatchNorm):
         self.running_var = torch.lerp(self.running_var, var, self.momentum)
 
 
+@BatchNorm.also_right
+class BatchNormFunctional(_BatchNorm):
+    def forward(self, x):
+        memory, learned = (self.running_mean, self.running_var), (self.weight, self.bias)
+        return F.batch_norm(x, *memory, *learned, self.training, self.momentum, self.eps)
+
+
+@BatchNorm.also_right
+class BatchNormOfSquares(_BatchNorm):
+    def statistics(self, x):
+        mean = x.mean((0, 2, 3))
+        return mean, x.square().mean((0, 2, 3)) - mean**2, x[:, 0].numel()
+
+    def apply_to(self, x, mean, var):
+        scale = self.weight * self.root(var) ** -1
+        return torch.einsum("nchw,c->nchw", x, scale) + (self.bias - mean * scale).view(-1, 1, 1)
+
+
 @BatchNorm.wrong(
     "Your running statistics never change: in training, move `running_mean` and `running_var` by `momentum` towards "
     "those of the batch."
@@ -525,6 +543,19 @@ def layer_by_loop(x, weight, bias, eps=1e-5):
     return torch.stack(out).mul(weight).add(bias)
 
 
+@layer_norm.also_right
+def layer_of_squares(x, weight, bias, eps=1e-5):
+    mean = x.mean((1, 2, 3), keepdim=True)
+    var = x.square().mean((1, 2, 3), keepdim=True) - mean**2
+    return (x - mean) / (var + eps) ** 0.5 * weight + bias
+
+
+@layer_norm.also_right
+def layer_by_a_layer(x, weight, bias, eps=1e-5):
+    norm = nn.LayerNorm(x.shape[1:], eps=eps)
+    return torch.func.functional_call(norm, {"weight": weight, "bias": bias}, (x,))
+
+
 @layer_norm.wrong("You average over the batch too: each image is brought to mean 0 by itself, over the axes 1, 2, 3.")
 def layer_over_all(x, weight, bias, eps=1e-5):
     return _normalised(x, (0, 1, 2, 3), eps) * weight + bias
@@ -649,6 +680,21 @@ def instance_by_rows(x, eps=1e-5):
     return (rows / torch.sqrt(rows.square().mean(2, keepdim=True) + eps)).view(x.shape)
 
 
+@instance_norm.also_right
+def instance_by_loops(x, eps=1e-5):
+    out = torch.zeros_like(x)
+    for n in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            channel = x[n, c]
+            out[n, c] = (channel - channel.mean()) / (channel.var(correction=0) + eps).sqrt()
+    return out
+
+
+@instance_norm.also_right
+def instance_by_batch_norm(x, eps=1e-5):
+    return F.batch_norm(x.reshape(1, -1, *x.shape[2:]), None, None, training=True, eps=eps).view(x.shape)
+
+
 @instance_norm.wrong("You average over the batch too: that is batch norm. Leave axis 0 out.")
 def instance_as_batch(x, eps=1e-5):
     return _normalised(x, (0, 2, 3), eps)
@@ -771,6 +817,22 @@ def group_by_five_axes(x, num_groups, weight, bias, eps=1e-5):
     return torch.einsum("nchw,c->nchw", x.view(n, c, h, w), weight) + bias[None, :, None, None]
 
 
+@group_norm.also_right
+def group_by_loops(x, num_groups, weight, bias, eps=1e-5):
+    out, size = x.clone(), x.shape[1] // num_groups
+    for n in range(len(x)):
+        for first in range(0, x.shape[1], size):
+            group = x[n, first : first + size]
+            out[n, first : first + size] = (group - group.mean()) / (group.var(correction=0) + eps).sqrt()
+    return out * weight[:, None, None] + bias[:, None, None]
+
+
+@group_norm.also_right
+def group_by_instance_norm(x, num_groups, weight, bias, eps=1e-5):
+    out = F.instance_norm(x.reshape(len(x), num_groups, -1), eps=eps).view(x.shape)
+    return (out.movedim(1, -1) * weight + bias).movedim(-1, 1)
+
+
 @group_norm.wrong("You ignore the groups: all channels share one mean, as in layer norm.")
 def group_as_layer(x, num_groups, weight, bias, eps=1e-5):
     return _affine(_grouped(x, 1, eps), weight, bias)
@@ -863,9 +925,10 @@ def _fold_cases(seed):
 
 def _folded(answer, seed, x, out_channels, **settings):
     """Give both layers known numbers, fold them, and return what the new layer is and does."""
+    torch.set_default_dtype(x.dtype)  # also for the layer that the answer makes; `_observe` puts it back
     numbers, choose = _numbers(seed + 50)
-    conv = nn.Conv2d(x.shape[1], out_channels, 3, **settings).to(x.dtype)
-    norm = nn.BatchNorm2d(out_channels, eps=choose.choice((0.2, 0.4))).to(x.dtype).eval()
+    conv = nn.Conv2d(x.shape[1], out_channels, 3, **settings)
+    norm = nn.BatchNorm2d(out_channels, eps=choose.choice((0.2, 0.4))).eval()
     with torch.no_grad():
         for value in (*conv.parameters(), norm.weight, norm.bias, norm.running_mean):
             value.copy_(numbers(*value.shape))
@@ -975,6 +1038,31 @@ def fold_by_asking(conv, norm):
         folded.weight.copy_(torch.einsum("oihw,o->oihw", conv.weight, factor))
         bias = at_zero if conv.bias is None else at_zero + conv.bias * factor
     folded.bias = nn.Parameter(bias)
+    return folded
+
+
+def _same_settings(conv):
+    names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
+    return nn.Conv2d(**{name: getattr(conv, name) for name in names})
+
+
+@fold.also_right
+def fold_copied_in(conv, norm):
+    folded, scale = _same_settings(conv), norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    with torch.no_grad():
+        folded.weight.copy_(conv.weight * scale.view(-1, 1, 1, 1))
+        folded.bias.copy_(norm.bias - norm.running_mean * scale)
+        if conv.bias is not None:
+            folded.bias += conv.bias * scale
+    return folded
+
+
+@fold.also_right
+def fold_by_state(conv, norm):
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    shift = (0 if conv.bias is None else conv.bias) - norm.running_mean
+    folded = _same_settings(conv)
+    folded.load_state_dict({"weight": conv.weight * scale[:, None, None, None], "bias": shift * scale + norm.bias})
     return folded
 
 

@@ -1,9 +1,11 @@
 """The exercises of notebook 05, padding, stride and dilation. Each asks for one idea more than the one before."""
 
 import math
+import numbers
 import random
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -101,6 +103,18 @@ def size_by_counting(size, kernel_size, stride=1, padding=0, dilation=1):
 @output_size.also_right
 def size_by_floor(size, kernel_size, stride=1, padding=0, dilation=1):
     return math.floor((size + 2 * padding - dilation * (kernel_size - 1) - 1) / stride + 1)
+
+
+@output_size.also_right
+def size_by_recursion(size, kernel_size, stride=1, padding=0, dilation=1):
+    if size + 2 * padding < dilation * (kernel_size - 1) + 1:
+        return 0
+    return 1 + size_by_recursion(size - stride, kernel_size, stride, padding, dilation)
+
+
+@output_size.also_right
+def size_by_windows(size, kernel_size, stride=1, padding=0, dilation=1):
+    return len(torch.arange(size + 2 * padding).unfold(0, dilation * (kernel_size - 1) + 1, stride))
 
 
 @output_size.wrong(
@@ -274,6 +288,31 @@ def pad_by_joining(x, padding, mode="zeros"):
     return x
 
 
+@pad.also_right
+def pad_one_pixel_at_a_time(x, padding, mode="zeros"):
+    if padding == 0:
+        return x
+    (h, w), out = x.shape[2:], F.pad(x, (padding,) * 4)
+
+    def source(i, size):
+        if mode == "replicate":
+            return min(max(i, 0), size - 1)
+        return i % size if mode == "circular" else -i if i < 0 else min(i, 2 * (size - 1) - i)
+
+    for i in range(-padding, h + padding if mode != "zeros" else -padding):
+        for j in range(-padding, w + padding):
+            out[:, :, padding + i, padding + j] = x[:, :, source(i, h), source(j, w)]
+    return out
+
+
+@pad.also_right
+def pad_by_matrices(x, padding, mode="zeros"):
+    def rim(size):
+        return _padded(torch.eye(size, dtype=x.dtype)[None, None], padding, mode, columns=False)[0, 0]
+
+    return torch.einsum("ih,nchw,jw->ncij", rim(x.shape[2]), x, rim(x.shape[3]))
+
+
 @pad.wrong(
     "Your reflection repeats the pixel at the border: the mirror stands on that pixel, so the first new one is its "
     "neighbour."
@@ -424,6 +463,20 @@ def same_by_sharing(kernel_size, dilation=1):
     return tuple(sides)
 
 
+@same_padding.also_right
+def same_by_floats(kernel_size, dilation=1):
+    half = dilation * (kernel_size - 1) / 2
+    return math.floor(half), math.ceil(half)
+
+
+@same_padding.also_right
+def same_by_growing(kernel_size, dilation=1):
+    left = right = 0
+    while output_size.function(20, kernel_size, dilation=dilation, padding=0) + left + right < 20:
+        left, right = (left + 1, right) if right > left else (left, right + 1)
+    return left, right
+
+
 @same_padding.wrong("The extra pixel is on the left: torch puts it on the right (and at the bottom).")
 def same_extra_left(kernel_size, dilation=1):
     left, right = same_padding.function(kernel_size, dilation)
@@ -471,9 +524,10 @@ def same_of_kernel(kernel_size, dilation=1):
 
 
 def _plain_list(answer, *args, **kwargs):
-    """Take a tuple, a range or a tensor of whole numbers for a list of them."""
+    """Take a tuple, a range, a tensor or an array of whole numbers for a list of them."""
     result = answer(*args, **kwargs)
-    if type(result) is torch.Tensor and result.dim() == 1 and not result.is_floating_point():
+    whole = type(result) is torch.Tensor and not result.is_floating_point()
+    if (whole or (type(result) is np.ndarray and result.dtype.kind == "i")) and result.ndim == 1:
         return result.tolist()
     return list(result) if type(result) in (tuple, range) else result
 
@@ -550,6 +604,12 @@ def unread_by_marking(size, kernel_size, stride=1, padding=0, dilation=1):
 @missed_pixels.also_right
 def unread_by_helper(size, kernel_size, stride=1, padding=0, dilation=1):
     return shapes.unread_pixels(size, kernel_size, stride=stride, padding=padding, dilation=dilation)
+
+
+@missed_pixels.also_right
+def unread_by_numpy(size, kernel_size, stride=1, padding=0, dilation=1):
+    starts = np.arange(0, size + 2 * padding - dilation * (kernel_size - 1), stride) - padding
+    return np.setdiff1d(np.arange(size), starts[:, None] + dilation * np.arange(kernel_size))
 
 
 def _not_in(size, read):
@@ -692,6 +752,21 @@ def strided_by_windows(x, weight, stride=1):
     return torch.einsum("nchwij,ocij->nohw", windows, weight)
 
 
+@strided_conv2d.also_right
+def strided_by_index(x, weight, stride=1):
+    full = F.conv2d(x, weight)
+    for axis in (2, 3):
+        full = full.index_select(axis, torch.arange(0, full.shape[axis], stride))
+    return full
+
+
+@strided_conv2d.also_right
+def strided_by_columns(x, weight, stride=1):
+    rows = (x.shape[2] - weight.shape[2]) // stride + 1
+    out = weight.flatten(1) @ F.unfold(x, tuple(weight.shape[2:]), stride=stride)
+    return out.unflatten(2, (rows, -1))
+
+
 @strided_conv2d.wrong("You ignore `stride`: this is every place, and only every stride-th row and column is asked for.")
 def strided_not(x, weight, stride=1):
     return F.conv2d(x, weight)
@@ -813,6 +888,23 @@ def dilated_by_windows(x, weight, dilation=1):
     return torch.einsum("nchwij,ocij->nohw", windows[..., ::dilation, ::dilation], weight)
 
 
+@dilated_conv2d.also_right
+def dilated_by_columns(x, weight, dilation=1):
+    rows = x.shape[2] - dilation * (weight.shape[2] - 1)
+    columns = F.unfold(x, tuple(weight.shape[2:]), dilation=dilation)
+    return (weight.flatten(1) @ columns).unflatten(2, (rows, -1))
+
+
+@dilated_conv2d.also_right
+def dilated_in_parts(x, weight, dilation=1):
+    rows, columns = (size - dilation * (k - 1) for size, k in zip(x.shape[2:], weight.shape[2:], strict=True))
+    out = x.new_zeros(len(x), len(weight), rows, columns)
+    for i in range(min(dilation, rows)):
+        for j in range(min(dilation, columns)):
+            out[:, :, i::dilation, j::dilation] = F.conv2d(x[:, :, i::dilation, j::dilation], weight)
+    return out
+
+
 @dilated_conv2d.wrong("You ignore `dilation`: these taps stand next to each other.")
 def dilated_not(x, weight, dilation=1):
     return F.conv2d(x, weight)
@@ -908,7 +1000,7 @@ def _check_layer(number, layer):
         given = shapes.short(layer) if type(layer) in (tuple, list, int) else _kind(layer)
         raise Refused(f"{FORM}; your layer {number} is {given}.")
     for name, (low, high), value in zip(NAMES, LIMITS, layer, strict=True):
-        if type(value) is not int:
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool):
             raise Refused(f"{FORM}; in your layer {number}, {name} is {_kind(value)}.")
         if not low <= value <= high:
             raise Refused(f"In your layer {number}, {name} is {shapes.short(value)}; it must lie from {low} to {high}.")
@@ -996,6 +1088,26 @@ def layers_with_padding_last(size, target):
         padding = min(7, (target - size + 1) // 2)
         layers.append([1 + (target - size) % 2 if target - size < 2 * padding else 1, 1, padding, 1])
         size += 2 * padding - layers[-1][0] + 1
+    return layers
+
+
+@layers_to_reach.also_right
+def layers_by_recursion(size, target):
+    if size == target:
+        return ()
+    if size >= 2 * target:
+        return ((2, 2, 0, 1), *layers_by_recursion(size // 2, target))
+    kernel_size = min(7, size - target + 1)
+    return ((kernel_size, 1, 0, 1), *layers_by_recursion(size - kernel_size + 1, target))
+
+
+@layers_to_reach.also_right
+def layers_by_numpy(size, target):
+    sizes, layers = np.array([size]), []
+    while sizes[-1] > target:
+        step = [2, 2, 0, 1] if sizes[-1] >= 2 * target else [np.minimum(7, sizes[-1] - target + 1), 1, 0, 1]
+        layers.append(step)
+        sizes = np.append(sizes, (sizes[-1] - step[0]) // step[1] + 1)
     return layers
 
 

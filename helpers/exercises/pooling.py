@@ -1,5 +1,6 @@
 """The exercises of notebook 07, pooling and the receptive field. Each asks for one idea more than the one before."""
 
+import math
 import random
 
 import torch
@@ -121,6 +122,32 @@ def max_by_shifts(x, kernel_size, stride=None, padding=0):
     return best.clone()
 
 
+@max_pool2d.also_right
+def max_clipped(x, kernel_size, stride=None, padding=0):
+    k, s, (height, width) = kernel_size, stride or kernel_size, x.shape[2:]
+    rows = []
+    for top in range(-padding, height + padding - k + 1, s):
+        lefts = range(-padding, width + padding - k + 1, s)
+        row = [x[:, :, max(top, 0) : top + k, max(left, 0) : left + k].amax((2, 3)) for left in lefts]
+        rows.append(torch.stack(row, dim=2))
+    return torch.stack(rows, dim=2)
+
+
+@max_pool2d.also_right
+def max_in_two_passes(x, kernel_size, stride=None, padding=0):
+    stride = stride or kernel_size
+    x = F.max_pool2d(x, (kernel_size, 1), (stride, 1), (padding, 0))
+    return F.max_pool2d(x, (1, kernel_size), (1, stride), (0, padding))
+
+
+@max_pool2d.also_right
+def max_by_sorting(x, kernel_size, stride=None, padding=0):
+    n, c, *_ = x.shape
+    padded = F.pad(x, (padding,) * 4, value=-torch.inf).flatten(0, 1)[:, None]
+    columns = F.unfold(padded, kernel_size, stride=stride or kernel_size).sort(1).values[:, -1]
+    return columns.view(n, c, (padded.shape[2] - kernel_size) // (stride or kernel_size) + 1, -1)
+
+
 @max_pool2d.wrong("This is the average of each window: take its largest pixel.")
 def max_average(x, kernel_size, stride=None, padding=0):
     return F.avg_pool2d(x, kernel_size, stride, padding)
@@ -238,6 +265,30 @@ def avg_by_loops(x, kernel_size, stride=None, padding=0, count_include_pad=True)
             row.append(part.sum((2, 3)) / (k**2 if count_include_pad else part.shape[2] * part.shape[3]))
         rows.append(torch.stack(row, 2))
     return torch.stack(rows, 2)
+
+
+@avg_pool2d.also_right
+def avg_by_running_sums(x, kernel_size, stride=None, padding=0, count_include_pad=True):
+    k, s = kernel_size, stride or kernel_size
+
+    def sums(picture):
+        run = F.pad(picture, (padding + 1, padding, padding + 1, padding)).cumsum(2).cumsum(3)
+        boxes = run[:, :, k:, k:] - run[:, :, :-k, k:] - run[:, :, k:, :-k] + run[:, :, :-k, :-k]
+        return boxes[:, :, ::s, ::s]
+
+    return sums(x) / (k**2 if count_include_pad else sums(torch.ones_like(x)))
+
+
+@avg_pool2d.also_right
+def avg_by_matrices(x, kernel_size, stride=None, padding=0, count_include_pad=True):
+    def band(size):
+        starts = torch.arange(-padding, size + padding - kernel_size + 1, stride or kernel_size)[:, None]
+        places = torch.arange(size)
+        return ((starts <= places) & (places < starts + kernel_size)).to(x.dtype)
+
+    rows, columns = band(x.shape[2]), band(x.shape[3])
+    count = kernel_size**2 if count_include_pad else torch.outer(rows.sum(1), columns.sum(1))
+    return rows @ x @ columns.T / count
 
 
 def _average(x, k, stride, padding, divide):
@@ -363,6 +414,20 @@ def mixed_by_loops(x, a, kernel_size):
     return _pooled(x, kernel_size, kernel_size, lambda window: a * window.amax((2, 3)) + (1 - a) * window.mean((2, 3)))
 
 
+@mixed_pool.also_right
+def mixed_by_product(x, a, kernel_size):
+    both = torch.stack([F.max_pool2d(x, kernel_size), F.avg_pool2d(x, kernel_size)], dim=-1)
+    return both @ torch.stack([a, 1 - a])
+
+
+@mixed_pool.also_right
+def mixed_in_place(x, a, kernel_size):
+    out = F.max_pool2d(x, kernel_size).clone()
+    out *= a
+    out += (1 - a) * F.avg_pool2d(x, kernel_size)
+    return out
+
+
 @mixed_pool.wrong("Your halves are exchanged: `a` is the share of max pooling, 1 − a that of average pooling.")
 def mixed_exchanged(x, a, kernel_size):
     return mixed_pool.function(x, 1 - a, kernel_size)
@@ -439,6 +504,21 @@ def concat_by_loops(x, kernel_size):
 @concat_pool.also_right
 def concat_stacked(x, kernel_size):
     return torch.stack([F.max_pool2d(x, kernel_size), F.avg_pool2d(x, kernel_size)], 1).flatten(1, 2)
+
+
+@concat_pool.also_right
+def concat_by_blocks(x, kernel_size):
+    n, c, h, w = x.shape
+    rows, columns = h // kernel_size, w // kernel_size
+    x = x[:, :, : rows * kernel_size, : columns * kernel_size]
+    blocks = x.reshape(n, c, rows, kernel_size, columns, kernel_size)
+    return torch.hstack([blocks.amax((3, 5)), blocks.sum((3, 5)) / kernel_size**2])
+
+
+@concat_pool.also_right
+def concat_one_by_one(x, kernel_size):
+    pools = torch.nn.MaxPool2d(kernel_size), torch.nn.AvgPool2d(kernel_size)
+    return torch.stack([torch.cat([pool(picture) for pool in pools]) for picture in x])
 
 
 @concat_pool.wrong("Your halves are exchanged: first the channels of max pooling, then those of average pooling.")
@@ -560,6 +640,13 @@ def unpool_by_indexing(x, indices, kernel_size, output_size=None):
     channel = torch.arange(x.shape[1])[:, None, None]
     out[batch, channel, indices // w_out, indices % w_out] = x
     return out
+
+
+@max_unpool2d.also_right
+def unpool_by_one_hot(x, indices, kernel_size, output_size=None):
+    size = output_size or (x.shape[2] * kernel_size, x.shape[3] * kernel_size)
+    places = F.one_hot(indices.flatten(2), size[0] * size[1]).to(x.dtype)
+    return torch.einsum("ncp,ncpq->ncq", x.flatten(2), places).unflatten(2, size)
 
 
 def _unpooled(x, size, rows, columns):
@@ -728,6 +815,16 @@ def gradient_by_fold(x, upstream, kernel_size, stride):
     return _shared(x, upstream, kernel_size, stride, _first)
 
 
+@max_pool2d_gradient.also_right
+def gradient_by_comparing(x, upstream, kernel_size, stride):
+    gradient = torch.zeros_like(x)
+    for b, k, i, j in torch.cartesian_prod(*map(torch.arange, upstream.shape)).tolist():
+        places = [(i * stride + r, j * stride + c) for r in range(kernel_size) for c in range(kernel_size)]
+        best = max(places, key=lambda place: x[b, k, place[0], place[1]])
+        gradient[b, k, best[0], best[1]] += upstream[b, k, i, j]
+    return gradient
+
+
 @max_pool2d_gradient.wrong("You share the gradient among equal pixels: the first of them, row by row, gets all of it.")
 def gradient_shared(x, upstream, kernel_size, stride):
     return _shared(x, upstream, kernel_size, stride, lambda w: _equals(w) / _equals(w).sum(1, keepdim=True))
@@ -858,6 +955,14 @@ def field_by_gradient(layers):
     y.sum().backward()
     seen = x.grad[0, 0].nonzero().flatten()
     return int(seen[-1] - seen[0]) + 1
+
+
+@receptive_field.also_right
+def field_by_product(layers):
+    size = 1
+    for i, (kernel_size, _, dilation) in enumerate(layers):
+        size += (kernel_size - 1) * dilation * math.prod(stride for _, stride, _ in layers[:i])
+    return size
 
 
 @receptive_field.wrong(

@@ -66,6 +66,11 @@ def array():
     return one_weight().double().numpy()
 
 
+@down_and_darker.also_right
+def one_hot():
+    return torch.nn.functional.one_hot(torch.tensor(1), 9).view(3, 3) * 0.5
+
+
 @down_and_darker.wrong("This kernel moves the picture up: each pixel shows what stood below it. Read the one above.")
 def up():
     return _one(2, 1, 0.5)
