@@ -141,6 +141,7 @@ def curves(lines: dict[str, Sequence[float]], ax: Axes | None = None, *, x: str,
     for (name, ys), marker in zip(lines.items(), "os^Dvx*Ph<>" * len(lines), strict=False):
         ax.plot(range(1, len(ys) + 1), _numbers(ys), marker=marker, markersize=4, label=name)
     ax.set(xlabel=x, ylabel=y, title=title)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
     return ax

@@ -676,6 +676,25 @@ def test_a_list_of_another_length_and_a_list_that_is_changed_are_told():
     assert "work on a copy, such as `list(layers)`." in ex.pooling.receptive_field._verdict(reverses).message
 
 
+def test_a_fact_that_is_not_so_is_said_in_words():
+    facts = engine._plain({"images move": True, "shape": "(2, 3)"})
+    for other, said in (
+        ({"images move": False, "shape": "(2, 3)"}, "this should be so, and is not: images move."),
+        ({"images move": True, "shape": "(3, 2)"}, "the result's shape should be '(2, 3)', and yours is '(3, 2)'."),
+        ({"images move": True, "shape": "(2, 3)"}, ""),
+    ):
+        assert engine._plain_difference(facts, engine._plain(other), "the result", "yours") == said
+
+
+@each
+def test_sentences_hold_only_the_marks_that_are_shown(exercise):
+    """Code between backticks, which can be pasted; stars would stay stars."""
+    for text in (*exercise.hints, *(sentence for sentence, _ in exercise.wrongs)):
+        assert "**" not in re.sub(r"`[^`]*`", "", text), text
+        assert text.count("`") % 2 == 0, text
+        assert not any(sign in code for code in re.findall(r"`([^`]*)`", text) for sign in "−×·"), text
+
+
 def test_none_and_kinds_are_named():
     judge = ex.convolution.convolve.judge
     assert "forget `return`" in judge(lambda x, kernel: print()).message

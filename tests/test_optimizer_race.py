@@ -274,7 +274,7 @@ def test_the_browsers_paths_and_heights_are_torchs(page, surface: str) -> None:
 def test_a_change_costs_one_round_trip_and_only_the_newest_is_computed(page) -> None:
     widget = OptimizerRace(step=STEPS)
     draw(page, widget)
-    slider = page.get_by_role("slider", name="learning rate (lr)")
+    slider = page.get_by_role("slider", name="Learning rate (lr)")
     slider.focus()
     for _ in range(6):
         page.keyboard.press("ArrowRight")
@@ -296,7 +296,7 @@ def test_a_change_costs_one_round_trip_and_only_the_newest_is_computed(page) -> 
 def test_what_is_set_in_the_meantime_survives_the_echo_of_what_was_set_before(page) -> None:
     widget = OptimizerRace(step=STEPS)
     draw(page, widget)
-    field = page.get_by_label("momentum (of Momentum and Nesterov), exact number")
+    field = page.get_by_label("Momentum (of Momentum and Nesterov), exact number")
     for text in ("0", "0.5"):
         field.fill(text)
         field.press("Enter")
@@ -321,7 +321,7 @@ def test_it_says_when_python_does_not_answer(page) -> None:
 @pytest.mark.parametrize("text", ["", "fast", "nan", "1/0", "0", "-0.1", "3", "1e999", "0,1,2"])
 def test_nonsense_is_refused_where_it_was_typed(page, text: str) -> None:
     draw(page, OptimizerRace())
-    field = page.get_by_role("textbox", name="learning rate (lr), exact number")
+    field = page.get_by_role("textbox", name="Learning rate (lr), exact number")
     field.fill(text)
     page.keyboard.press("Enter")
     assert page.get_by_role("alert").first.inner_text()
@@ -335,7 +335,7 @@ def test_nonsense_is_refused_where_it_was_typed(page, text: str) -> None:
 @pytest.mark.parametrize(("text", "value"), [("0,1", 0.1), ("2e-3", 0.002), ("1/8", 0.125), (" 2 ", 2)])
 def test_numbers_as_people_write_them(page, text: str, value: float) -> None:
     draw(page, OptimizerRace())
-    page.get_by_role("textbox", name="learning rate (lr), exact number").fill(text)
+    page.get_by_role("textbox", name="Learning rate (lr), exact number").fill(text)
     page.keyboard.press("Enter")
     assert model(page, "lr") == value
 
@@ -345,7 +345,7 @@ def test_the_ends_of_the_sliders_are_allowed_values(page) -> None:
     widget = OptimizerRace()
     draw(page, widget)
     for key in ("End", "Home"):
-        for name in ("learning rate (lr)", "momentum (of Momentum and Nesterov)"):
+        for name in ("Learning rate (lr)", "Momentum (of Momentum and Nesterov)"):
             page.get_by_role("slider", name=name, exact=True).focus()
             page.keyboard.press(key)
         python_answers(page, widget)

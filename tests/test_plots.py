@@ -55,6 +55,7 @@ def test_curves_marks_and_cards_are_drawn() -> None:
     ax = plots.curves({"loss": torch.tensor([2.0, 1.0]), "accuracy": [0.5]}, x="epoch", y="value")
     assert [line.get_ydata().tolist() for line in ax.lines] == [[2, 1], [0.5]]
     assert ax.lines[0].get_marker() != ax.lines[1].get_marker()
+    assert all(tick == round(tick) for tick in ax.get_xticks())
     frame = plots.mark(plots.image(MAP), np.int64(-1), 0, 1, 2).patches[0]
     assert frame.get_bbox().bounds == (-0.5, -1.5, 2, 1)
     assert [text.get_text() for text in plots.card("Title", ("one", "two")).texts] == ["Title", "one", "two"]

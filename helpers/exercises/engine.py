@@ -506,7 +506,7 @@ def _plain_difference(want: _Plain, got: _Plain, what: str, yours: str) -> str:
         if want.kind == "dict" and list(got.values) != list(want.values):
             return f"{what} should hold {_list(want.values)}, and {yours} holds {_list(got.values)}."
         parts = ((key, want.values[key], got.values[key]) for key in want.values if key in got.values)
-        told = next(filter(None, (_plain_difference(a, b, f"{what}'s {key}", yours) for key, a, b in parts)), "")
+        told = next(filter(None, (_part_difference(a, b, key, what, yours) for key, a, b in parts)), "")
         if len(got.values) == len(want.values):
             return told
         first = f" {told[0].upper()}{told[1:]}" if told else ""
@@ -539,6 +539,13 @@ def _plain_difference(want: _Plain, got: _Plain, what: str, yours: str) -> str:
         place.insert(0, index)
     count = f" ({len(wrong)} of {len(want.values)} values differ.)" if len(want.values) > 1 else ""
     return f"{what} at {place} should be {expected}, and {yours} is {given}.{count}{digits}"
+
+
+def _part_difference(want: _Plain, got: _Plain, key: str, what: str, yours: str) -> str:
+    if (want.kind, got.kind) == ("bool", "bool") and not key.startswith("["):  # a fact that the exercise looked at
+        wrong = "this should be so, and is not" if want.values[0] else "this should not be so, and is"
+        return "" if want.values == got.values else f"{wrong}: {key}."
+    return _plain_difference(want, got, f"{what}'s {key}", yours)
 
 
 def _apart(want: _Plain, got: _Plain, rtol: float, atol: float) -> list[int]:

@@ -129,7 +129,7 @@ function render({ model, el: host }) {
   const rule = el("p", { class: "cw-rule" });
   root.append(
     el("p", { class: "cw-hint" }, "Drag on the curve, or use the arrow keys on it."),
-    el("div", { class: "cw-stage" }, el("div", { class: "cw-two" }, el("div", {}, plot, key, here), el("div", { class: "cw-over" }, table))), reading, rule);
+    el("div", { class: "cw-stage" }, el("div", { class: "cw-two" }, el("div", {}, plot, key, here), el("div", { class: "cw-scrolls" }, table))), reading, rule);
 
   function draw() {
     const now = state();

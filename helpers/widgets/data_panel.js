@@ -5,7 +5,13 @@ function render({ model, el: host }) {
   root.classList.add("cw-data");
   const get = (name) => model.get(name);
   const say = (sentence) => (message.textContent = sentence);
-  const request = (content, answered) => ask(model, content, { answered, silent: () => say(SILENCE) });
+  const request = (content, answered) => ask(model, content, {
+    answered: (answer) => {
+      if (message.textContent === SILENCE) say("");
+      answered?.(answer);
+    },
+    silent: () => say(SILENCE),
+  });
 
   const ids = { error: uniqueId("error"), place: uniqueId("place") };
   const place = el("p", { class: "cw-place", id: ids.place });

@@ -259,7 +259,7 @@ function render({ model, el: host }) {
   const table = el("table", { class: "ls-table" },
     el("caption", { class: "cw-hidden" }, "The layers: settings, output, costs and receptive field"),
     el("thead", {}, el("tr", {}, ...heads.map(([kind, text]) => (text ? el("th", { scope: "col", class: kind }, text) : el("td"))))), body);
-  const box = el("div", { class: "ls-box", role: "region", tabindex: "0", "aria-label": "Table of layers" }, table);
+  const box = el("div", { class: "ls-box cw-scrolls", role: "region", tabindex: "0", "aria-label": "Table of layers" }, table);
   const why = el("p", { class: "cw-error ls-problem", role: "alert" });
   const totals = el("p", { class: "ls-totals" });
 

@@ -65,7 +65,7 @@ function render({ model, el: host }) {
   const body = el("tbody", {});
   const table = el("table", { class: "mt-table", role: "treegrid", "aria-label": "Modules, their shapes and their numbers" },
     el("thead", {}, el("tr", { role: "row" }, ...heads.map((head) => el("th", { role: "columnheader", scope: "col" }, head)))), body);
-  const box = el("div", { class: "mt-box" }, table);
+  const box = el("div", { class: "mt-box cw-scrolls" }, table);
   const details = el("section", { class: "mt-details", "aria-label": "The chosen module" });
   root.append(
     el("div", { class: "cw-row mt-bar" }, model.get("input_size").length ? size.node : null, el("div", { class: "mt-buttons" }, openAll, closeAll), waiting),
@@ -128,7 +128,7 @@ function render({ model, el: host }) {
     const name = el("td", { role: "gridcell", class: "mt-name" },
       el("span", { class: "mt-indent", style: `--depth: ${Math.min(row.depth, 12)}` }, twisty, el("strong", {}, row.name), " ", kind, same && " ", same));
     const calls = row.count > 1 ? el("span", { class: "mt-kind" }, ` ${row.count} calls`) : null;
-    const out = row.state === "broke" ? `✗ ${row.note}` : row.output || STATES[row.state] || "";
+    const out = row.state === "broke" ? "✗ stops here" : row.output || STATES[row.state] || "";
     const tr = el("tr", {
       role: "row", class: `mt-${row.state.replace(" ", "-")}`, "aria-level": row.depth + 1,
       "aria-setsize": family.size, "aria-posinset": family.get(row.path), "aria-expanded": row.children ? String(opened) : null,

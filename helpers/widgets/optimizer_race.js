@@ -214,10 +214,10 @@ function render({ model, el: host }) {
   const surface = el("select", { onchange: () => change("surface", surface.value) },
     ...Object.entries(map.surfaces).map(([name, { label }]) => el("option", { value: name }, label)));
   const round = (value) => Number(value.toPrecision(3));
-  const lr = dial("learning rate (lr)", map.ranges.lr, {
+  const lr = dial("Learning rate (lr)", map.ranges.lr, {
     toSlider: Math.log10, fromSlider: (n) => Math.min(map.ranges.lr[1], Math.max(map.ranges.lr[0], round(10 ** n))), commit: (value) => change("lr", value),
   });
-  const momentum = dial("momentum (of Momentum and Nesterov)", map.ranges.momentum, {
+  const momentum = dial("Momentum (of Momentum and Nesterov)", map.ranges.momentum, {
     toSlider: (n) => n, fromSlider: (n) => Math.round(n * 100) / 100, commit: (value) => change("momentum", value),
   });
   const notice = el("p", { class: "cw-computing", role: "status" });
@@ -313,7 +313,7 @@ function render({ model, el: host }) {
   const back = el("button", { type: "button", onclick: () => jump(Math.ceil(at) - 1) }, "One step back");
   const forth = el("button", { type: "button", onclick: () => jump(Math.floor(at) + 1) }, "One step");
   const whole = el("button", { type: "button", onclick: () => jump(last) }, "Whole paths");
-  const time = el("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "step", oninput: () => jump(Number(time.value)) });
+  const time = el("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "Step", oninput: () => jump(Number(time.value)) });
   const count = el("output");
   function keep() {
     model.set("step", Math.floor(at));
@@ -361,8 +361,8 @@ function render({ model, el: host }) {
   });
   const now = el("th", { scope: "col" });
   const table = el("table", { class: "cw-standing" },
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "optimizer"), now,
-      el("th", { scope: "col" }, "what happened"))),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Optimizer"), now,
+      el("th", { scope: "col" }, "What happened"))),
     el("tbody", {}, ...lines.map((line) => line.row)));
   const setShown = (names) => {
     model.set("shown", names);
@@ -374,14 +374,14 @@ function render({ model, el: host }) {
   const reading = el("p", { class: "cw-reading", role: "status" });
 
   root.append(
-    el("div", { class: "cw-row cw-controls" }, el("label", {}, el("span", {}, "valley"), surface), lr.node, momentum.node),
+    el("div", { class: "cw-row cw-controls" }, el("label", {}, el("span", {}, "Valley"), surface), lr.node, momentum.node),
     notice,
     el("div", { class: "cw-stage" },
       el("figure", {}, el("figcaption", {}, "The map: + is the bottom, the square is the start (drag it, or use the arrow keys)"), place.node),
-      el("figure", {}, el("figcaption", {}, "The loss, each line ten times ten lower"), plot.node)),
+      el("figure", {}, el("figcaption", {}, "The loss: each line is a hundredth of the one above"), plot.node)),
     el("div", { class: "cw-row cw-player" }, calm ? null : play, back, forth, whole, time, count),
     reading,
-    el("div", { class: "cw-scroll", tabindex: 0, role: "region", "aria-label": "What each optimizer does" }, table),
+    el("div", { class: "cw-scrolls", tabindex: 0, role: "region", "aria-label": "What each optimizer does" }, table),
     el("div", { class: "cw-row" }, all, none));
 
   // The start is dragged, or moved with the arrow keys.
@@ -429,7 +429,7 @@ function render({ model, el: host }) {
     const key = `${step} ${summary} ${rate}`;
     if (told === key) return;
     told = key;
-    now.textContent = `loss, step ${step}`;
+    now.textContent = `Loss, step ${step}`;
     lines.forEach(({ now: here, note }, number) => {
       const run = runs[number];
       const loss = (k) => (k < run.points ? Number(run.path[k][2].toPrecision(2)).toExponential(1).replace("-", "−") : "none");

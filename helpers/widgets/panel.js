@@ -1,10 +1,10 @@
 // Shared by the panels, whose buttons ask Python to do something.
 
-const SILENCE = "Python does not answer. Run this cell again.";
+const SILENCE = "Python has not answered yet. It may be busy with another cell: wait. If this stays, run this cell again.";
 
 /**
- * Send a request to Python. `answered` gets its answer; `silent` is called if none has come after four seconds, and
- * at once where the Jupyter kernel is known to be gone. Returns a function that stops waiting.
+ * Send a request to Python. `answered` gets its answer, however late; `silent` is called if none has come after four
+ * seconds, and at once where the Jupyter kernel is known to be gone. Returns a function that stops waiting.
  */
 function ask(model, request, { answered, silent } = {}) {
   const hear = (answer) => {
@@ -16,16 +16,13 @@ function ask(model, request, { answered, silent } = {}) {
     clearTimeout(timer);
     model.off("msg:custom", hear);
   };
-  const giveUp = () => {
-    stop();
-    silent?.();
-  };
-  const timer = setTimeout(giveUp, 4000);
+  const timer = setTimeout(() => silent?.(), 4000);
   model.on("msg:custom", hear);
   try {
     model.send(request);
   } catch {
-    giveUp();
+    stop();
+    silent?.();
   }
   return stop;
 }

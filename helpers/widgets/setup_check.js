@@ -7,11 +7,10 @@ const STATUS = {
 
 function browserLine(milliseconds, silent) {
   const name = "this browser";
-  if (silent) {
-    const text = "Widgets draw here, but Python does not answer: run this cell again. If that does not help, save and reload the page.";
-    return { name, status: "missing", text };
+  if (milliseconds === null) {
+    const text = silent ? `Widgets draw here. ${SILENCE} If that does not help, save and reload the page.` : "Asking Python …";
+    return { name, status: "waiting", text };
   }
-  if (milliseconds === null) return { name, status: "waiting", text: "Asking Python …" };
   const pace =
     milliseconds < 100 ? "at once" :
     milliseconds < 1000 ? `after ${Math.round(milliseconds / 100) / 10} seconds` :
