@@ -53,7 +53,7 @@ class ByPart(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        long = re.search(r"test_(exercises|notebooks|faults)\b", file)
+        long = re.search(r"test_(exercises|faults|jupyterlab|notebooks)\b", file)
         part = re.search(r"\d\d_\w+|\w+\.\w+", test) if long else None
         return f"{file} {part[0]}" if part else file
 

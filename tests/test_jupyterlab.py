@@ -23,7 +23,7 @@ PAINTED = """() => [...document.querySelectorAll('.cw')].map((root) => ({
 }))"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory, chromium_path):
     """The address of a JupyterLab over a copy of the notebooks."""
     home = tmp_path_factory.mktemp("lab")

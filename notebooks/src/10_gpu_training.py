@@ -497,7 +497,6 @@ for name, (make, how, count) in nets.items():
 # %%
 ax = plots.curves({name: history.validation for name, history in histories.items()}, x="epoch", y="validation accuracy")
 ax.axhline(0.5, color="grey", linestyle=":")
-ax.xaxis.get_major_locator().set_params(integer=True)
 plots.show(
     ax,
     "Validation accuracy over the epochs for the two nets. The CNN climbs far above the fully-connected net, which "
