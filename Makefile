@@ -27,6 +27,7 @@ test: known-device $(READY) ## style, units, exercises, notebooks, browser (DEVI
 		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg $(PYTEST_ARGS)
 
 test-all: override PYTEST_ARGS += -m ""
+test-all: export WORKBOOK_SEEDS ?= 12
 test-all: test ## the same, and the tests that take minutes
 
 notebooks: $(READY) ## build and run notebooks/*.ipynb from notebooks/src/*.py
