@@ -746,6 +746,16 @@ def test_an_unfinished_branch_is_told():
     assert "the dots" in verdict.message
 
 
+def test_what_the_cell_imported_by_name_is_watched_too():
+    exercise = ex.modules.through_a_file
+    source = exercise.solution_source.replace("torch.save(", "keep(").replace("torch.load(", "load(")
+    namespace = {"torch": torch, "nn": nn, "keep": torch.save, "load": torch.load}
+    exec(source, namespace)
+    for verdict in (exercise.judge(namespace["through_a_file"]), exercise._verdict(namespace["through_a_file"])):
+        assert verdict.status == "passed", verdict.message
+    assert (namespace["keep"], namespace["load"]) == (torch.save, torch.load)
+
+
 def test_numpy_whole_numbers_count_as_int():
     def count(in_channels, out_channels, kernel_size, bias=True):
         return torch.tensor(

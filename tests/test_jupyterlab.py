@@ -25,14 +25,18 @@ PAINTED = """() => [...document.querySelectorAll('.cw')].map((root) => ({
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory, chromium_path):
-    """The address of a JupyterLab over a copy of the notebooks."""
+    """lab(name): the address of a fresh copy of a notebook in a JupyterLab."""
     home = tmp_path_factory.mktemp("lab")
     folder = home / "notebooks"
     folder.mkdir()
-    for path in build.HERE.glob("*.ipynb"):
-        shutil.copy(path, folder)
+
+    def address_of_copy(name):
+        for path in build.HERE.glob("*.ipynb"):
+            shutil.copy(path, folder)
+        return address.format(name=f"{name}.ipynb")
+
     with jupyterlab(folder, home) as address:
-        yield address
+        yield address_of_copy
 
 
 @pytest.fixture
@@ -46,7 +50,7 @@ def opened(lab, browser):
         page.errors = []
         page.on("console", lambda message: message.type == "error" and page.errors.append(message.text))
         page.on("pageerror", lambda error: page.errors.append(str(error)))
-        page.goto(lab.format(name=f"{name}.ipynb"))
+        page.goto(lab(name))
         page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=MINUTE)
         page.get_by_text("| Idle").wait_for(timeout=MINUTE)
         return page

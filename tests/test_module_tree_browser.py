@@ -174,7 +174,7 @@ def test_a_new_input_shape_goes_to_python_and_comes_back(page, text: str) -> Non
     tree.set_state({"input_size": [7, 3, 8, 10]})
     receive(page, tree)
     assert page.locator(".mt-waiting").inner_text() == ""
-    assert "(7x192 and 168x2)" in page.locator(".mt-broke").inner_text()
+    assert "(7x192 and 168x2)" in page.locator(".mt-problem").inner_text()
 
 
 def test_odd_models_are_drawn_as_text(page) -> None:

@@ -1023,6 +1023,8 @@ def _used_save(answer, seed, hidden, x):
     rest = ("saved", "read with", "returned", "mode", "state", "files left in the folder", "output")
     seen = dict.fromkeys(rest, NOT) | {"saved": "nothing", "read with": "nothing was read"}
     save, load = torch.save, torch.load
+    scope = getattr(answer, "__globals__", {})  # `from torch import save` has a name of its own there
+    names = {name: value for name, value in scope.items() if value is save or value is load}
 
     def watched_save(obj, *args, **kwargs):
         kept = [obj, *obj.values()] if isinstance(obj, dict) else []  # a state dict, or a checkpoint that holds one
@@ -1037,6 +1039,7 @@ def _used_save(answer, seed, hidden, x):
 
     with tempfile.TemporaryDirectory() as folder:
         torch.save, torch.load = watched_save, watched_load
+        scope.update({name: torch.save if value is save else torch.load for name, value in names.items()})
         try:
             result = answer(model, fresh, pathlib.Path(folder) / "net.pt")
         except Exception as error:
@@ -1045,6 +1048,7 @@ def _used_save(answer, seed, hidden, x):
             raise
         finally:
             torch.save, torch.load = save, load
+            scope.update(names)
         seen["files left in the folder"] = str(len(list(pathlib.Path(folder).iterdir())))
     if result is ... or (result is None and _is_empty(answer)):
         return result
