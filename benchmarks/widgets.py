@@ -3,7 +3,8 @@
 All stand in one notebook in a real JupyterLab, driven by Chromium. An edit is one arrow key on the widget's main
 control, or on the slider of its twin. The clock runs in the page, from the key's event until the frame with the new
 picture is rendered. The kernel lab and draw a digit are dragged and drawn on, and have benchmarks of their own; the
-module tree has no picture. `python -m benchmarks.widgets --write` puts the table into the README.
+optimizer race and live training ask Python, and the module tree has no picture.
+`python -m benchmarks.widgets --write` puts the table into the README.
 """
 
 import statistics
@@ -25,7 +26,7 @@ from torch import nn
 from helpers import ops
 from helpers.data import load
 from helpers.widgets import (ActivationExplorer, AxesExplorer, EquivarianceMeter, LayerStack, LineFitter,
-                             OptimizerRace, PictureShifter, WindowWalker)
+                             PictureShifter, WindowWalker)
 
 images, labels = load("birds-airplanes", "test")
 grey = images[0].mean(0)
@@ -89,29 +90,6 @@ def draw(slope):
     left.plot(fitter_x, slope * fitter_x)
     right.contourf(w, b, loss, 12)
     right.plot(slope, 0, "o")
-    plt.show()
-""",
-    ),
-    Pair(
-        "optimizer race",
-        "the learning rate",
-        "OptimizerRace(step=10)",
-        "input[type=range]",
-        ("ArrowRight", "ArrowLeft"),
-        """
-@interact(lr=FloatSlider(0.02, min=0.01, max=0.1, step=0.001))
-def draw(lr):
-    u, v = torch.meshgrid(torch.linspace(-2, 2, 80), torch.linspace(-2, 2, 80), indexing="ij")
-    plt.contourf(u, v, u**2 / 2 + 10 * v**2, 12)
-    for kind in (torch.optim.SGD, torch.optim.Adam, torch.optim.RMSprop, torch.optim.Adagrad):
-        at = torch.tensor([-1.8, 1.0], requires_grad=True)
-        steps, path = kind([at], lr=lr), []
-        for _ in range(60):
-            path.append(at.tolist())
-            steps.zero_grad()
-            (at[0] ** 2 / 2 + 10 * at[1] ** 2).backward()
-            steps.step()
-        plt.plot(*zip(*path))
     plt.show()
 """,
     ),

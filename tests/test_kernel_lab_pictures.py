@@ -521,7 +521,6 @@ def test_no_camera_is_said(page: Page) -> None:
         expect(page.locator(".cw-error.kl-picture")).to_contain_text(sentence)
 
 
-@pytest.mark.browser
 # By the lab's own command: a click could miss a cell that the growing widget above it moves.
 RUN_CELL = """async (number) => {
   jupyterapp.shell.currentWidget.content.activeCellIndex = number;
@@ -529,6 +528,7 @@ RUN_CELL = """async (number) => {
 }"""
 
 
+@pytest.mark.browser
 @pytest.mark.timeout(300)
 def test_in_jupyterlab_python_gets_the_picture(browser: Browser, tmp_path: Path) -> None:
     """A chosen picture and back again, byte for byte, through JupyterLab's messages."""
@@ -554,9 +554,11 @@ def test_in_jupyterlab_python_gets_the_picture(browser: Browser, tmp_path: Path)
         content = {"name": "mine.png", "mimeType": "image/png", "buffer": encoded(NOISE, "png")}
         page.locator(".kernel-lab input[type=file]").set_input_files(content)
         page.get_by_text("20 × 30 pixels").wait_for()
+        page.wait_for_timeout(1000)  # a widget sends its state a tenth of a second after it was painted
         page.evaluate(RUN_CELL, 2)
         page.get_by_text(f"sum {int(NOISE.astype(int).sum())} (3, 18, 28)", exact=True).wait_for()
         page.get_by_text("Back to the first picture").click()
+        page.wait_for_timeout(1000)
         page.evaluate(RUN_CELL, 3)
         page.get_by_text("as it was True", exact=True).wait_for()
         page.close()
