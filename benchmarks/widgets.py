@@ -8,6 +8,7 @@ optimizer race and live training ask Python, and the module tree has no picture.
 """
 
 import statistics
+import sys
 from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page
@@ -184,9 +185,10 @@ def times_of(page: Page, control: Locator, keys: tuple[str, str]) -> list[float]
     page.wait_for_timeout(800)
     page.evaluate("() => { clock.start = null; clock.times = []; }")
     for number in range(EDITS + WARM):
+        control.focus()
         page.keyboard.press(keys[number // 2 % 2])
         page.wait_for_function("(count) => clock.times.length > count", arg=number, timeout=20_000)
-        page.wait_for_timeout(60 + 7 * (number % 5))  # at no fixed phase of the frames
+        page.wait_for_timeout(100 + 7 * (number % 5))  # at no fixed phase of the frames
     return page.evaluate("clock.times")[WARM:]
 
 
@@ -201,6 +203,7 @@ def measure(page: Page) -> list[tuple[list[float], list[float]]]:
     for index, pair in enumerate(PAIRS):
         twin = times_of(page, page.locator(".noUi-handle").nth(index), ("ArrowRight", "ArrowLeft"))
         widget = times_of(page, page.locator(".cw").nth(index).locator(pair.focus).first, pair.keys)
+        print(f"{pair.name}: {percentile(widget, 50):.0f} and {percentile(twin, 50):.0f} ms", file=sys.stderr)
         found.append((widget, twin))
     return found
 

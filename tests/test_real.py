@@ -116,3 +116,8 @@ def test_the_committed_table_holds_every_claim():
     claims = [claim for number in sorted(real.CLAIMS) for claim in real.CLAIMS[number]]
     measured = [float(row[3].replace(",", "")) for row in found if row[3] != "yes"]
     assert all(claim.holds(value) for claim, value in zip(claims, measured, strict=True))
+
+
+def test_the_readme_counts_the_claims():
+    (told,) = re.findall(r"and (\d+) claims about", (build.HERE.parent / "README.md").read_text(encoding="utf-8"))
+    assert int(told) == sum(map(len, real.CLAIMS.values()))
