@@ -960,6 +960,16 @@ class ResidualWideSkip(_Residual):
             self.skip = nn.Conv2d(in_channels, out_channels, 3, padding=1)
 
 
+@Residual.wrong(
+    "Your 3×3 convolutions have no padding: the map shrinks, and `x` no longer fits it. `padding=1` keeps it."
+)
+class ResidualShrinks(_Residual):
+    def __init__(self, in_channels, out_channels):
+        super().__init__(in_channels, out_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3)
+
+
 @Residual.wrong("You add what comes out of `conv1`, not what goes into it: the short way starts at `x`.")
 class ResidualLateStart(_Residual):
     def forward(self, x):

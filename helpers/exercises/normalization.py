@@ -894,6 +894,14 @@ def group_without_affine(x, num_groups, weight, bias, eps=1e-5):
     return _grouped(x, num_groups, eps)
 
 
+@group_norm.wrong(
+    "You multiply by `weight` as it is, (C,): beside (N, C, H, W) it meets the columns. Give it and `bias` their "
+    "place, `weight[None, :, None, None]`."
+)
+def group_weight_on_columns(x, num_groups, weight, bias, eps=1e-5):
+    return _grouped(x, num_groups, eps) * weight + bias
+
+
 @group_norm.wrong("You have `weight` and `bias` exchanged: multiply by `weight`, add `bias`.")
 def group_exchanged(x, num_groups, weight, bias, eps=1e-5):
     return _affine(_grouped(x, num_groups, eps), bias, weight)

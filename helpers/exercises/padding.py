@@ -506,6 +506,14 @@ def same_rounded_up(kernel_size, dilation=1):
     return (-(-dilation * (kernel_size - 1) // 2),) * 2
 
 
+@same_padding.wrong(
+    "Half the kernel on both sides keeps the size for an odd kernel without dilation alone: share what is lost, "
+    "dilation · (kernel_size − 1) pixels."
+)
+def same_half_the_kernel(kernel_size, dilation=1):
+    return (kernel_size // 2,) * 2
+
+
 @same_padding.wrong("Half a pixel cannot be added: where the loss is odd, the right side gets one more.")
 def same_halves(kernel_size, dilation=1):
     return (dilation * (kernel_size - 1) / 2,) * 2
