@@ -6,11 +6,9 @@ that shows the new picture. `python -m benchmarks.kernel_lab --write` puts the t
 into the README and paints its picture.
 """
 
-import statistics
-
 from playwright.sync_api import Page
 
-from benchmarks._lab import CLOCK, arguments, notebook, percentile, put_into_readme
+from benchmarks._lab import CLOCK, arguments, notebook, put_into_readme, table
 from tests.lab_server import ROOT
 
 PICTURE = ROOT / "notebooks" / "kernel_lab.png"
@@ -72,22 +70,6 @@ def measure(page: Page) -> dict[tuple[str, int], list[float]]:
     return times
 
 
-def table(times: dict[tuple[str, int], list[float]], setting: str) -> str:
-    """Return the Markdown table of medians, 95th percentiles and ratios."""
-    lines = [
-        "| image | kernel lab: median | 95th percentile | `interact` + matplotlib: median | 95th percentile | faster |",
-        "|---|---|---|---|---|---|",
-    ]
-    for side in SIZES:
-        lab, interact = times["lab", side], times["interact", side]
-        cells = [
-            f"{value:.1f} ms" for times in (lab, interact) for value in (percentile(times, 50), percentile(times, 95))
-        ]
-        ratio = statistics.median(interact) / statistics.median(lab)
-        lines.append(f"| {side} × {side} | {' | '.join(cells)} | {ratio:.0f} × |")
-    return "\n".join([*lines, "", setting])
-
-
 def main() -> None:
     write = arguments(__doc__)
     cells = [SETUP.format(sizes=SIZES)]
@@ -101,7 +83,8 @@ def main() -> None:
         "the frame with the new picture. Jupyter ran on the same machine: over a network, `interact` waits for the way "
         "there and back as well."
     )
-    text = table(times, setting)
+    rows = [(f"{side} × {side}", times["lab", side], times["interact", side]) for side in SIZES]
+    text = table("image | kernel lab: median", rows, setting, digits=1)
     print(text)
     if write:
         PICTURE.write_bytes(picture)

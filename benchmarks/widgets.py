@@ -7,13 +7,12 @@ optimizer race and live training ask Python, and the module tree has no picture.
 `python -m benchmarks.widgets --write` puts the table into the README.
 """
 
-import statistics
 import sys
 from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page
 
-from benchmarks._lab import CLOCK, arguments, notebook, percentile, put_into_readme
+from benchmarks._lab import CLOCK, arguments, notebook, percentile, put_into_readme, table
 
 EDITS, WARM = 40, 6
 
@@ -208,21 +207,6 @@ def measure(page: Page) -> list[tuple[list[float], list[float]]]:
     return found
 
 
-def table(found: list[tuple[list[float], list[float]]], setting: str) -> str:
-    """Return the Markdown table of medians, 95th percentiles and ratios."""
-    lines = [
-        "| widget | edit | median | 95th percentile | `interact` + matplotlib: median | 95th percentile | faster |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for pair, (widget, twin) in zip(PAIRS, found, strict=True):
-        cells = [
-            f"{value:.0f} ms" for times in (widget, twin) for value in (percentile(times, 50), percentile(times, 95))
-        ]
-        ratio = statistics.median(twin) / statistics.median(widget)
-        lines.append(f"| {pair.name} | {pair.edit} | {' | '.join(cells)} | {ratio:.0f} × |")
-    return "\n".join([*lines, "", setting])
-
-
 def main() -> None:
     write = arguments(__doc__)
     cells = [SETUP, *(pair.widget for pair in PAIRS), *(pair.twin for pair in PAIRS)]
@@ -232,7 +216,8 @@ def main() -> None:
         f"One run in {where}, {EDITS} edits each by an arrow key, from the key's event until the frame with the new "
         "picture is rendered; the next frame comes within 17 ms."
     )
-    text = table(found, setting)
+    rows = [(f"{pair.name} | {pair.edit}", *times) for pair, times in zip(PAIRS, found, strict=True)]
+    text = table("widget | edit | median", rows, setting, digits=0)
     print(text)
     if write:
         put_into_readme("bench-widgets", text)
