@@ -23,7 +23,7 @@ lab: $(READY) ## open the workbook in JupyterLab
 test: known-device $(READY) ## style, units, exercises, notebooks, browser (DEVICE=cuda on a GPU, PYTEST_ARGS="-k shapes" for a part)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	WORKBOOK_DEVICE="$(DEVICE)" OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadscope \
+	WORKBOOK_DEVICE="$(DEVICE)" OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 3 --dist loadscope \
 		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg $(PYTEST_ARGS)
 
 test-all: override PYTEST_ARGS += -m ""

@@ -59,7 +59,13 @@ class ByPart(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByPart:
+    config.option.loadscopereorder = False  # the order below stays
     return ByPart(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what runs a whole notebook: begun last, one such part would keep one worker busy and the rest idle."""
+    items.sort(key=lambda item: not re.search(r"test_(jupyterlab|notebooks)\.py|\.ipynb", item.nodeid))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -224,7 +224,8 @@ def test_the_set_up_check_says_whether_python_answers(page) -> None:
 
 def test_the_set_up_check_says_what_to_do_when_python_is_busy_and_takes_a_late_answer(page) -> None:
     """After Run All the question waits behind every other cell: that is no fault of the set-up."""
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
     draw(page, SetupCheck())
     page.clock.run_for(4100)
     line = page.locator(".cw-check").last
