@@ -17,7 +17,7 @@ import build
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from test_notebooks import every_notebook, verdicts
+from test_notebooks import every_notebook, exercises_alone, verdicts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -197,10 +197,7 @@ def test_after_a_restart_the_exercises_need_the_set_up_alone(
     notebook = build.solved(build.read(source))
     names = [name for cell in notebook.cells if (name := build.exercise_of(cell))]
     half = names[len(names) // 2 :]
-    set_up = next(n for n, cell in enumerate(notebook.cells) if "\n## " in f"\n{cell.source}")
-    parts = [cell for cell in notebook.cells if {build.exercise_of(cell), build.exercise_of(cell, "check")} & {*half}]
-    notebook.cells = notebook.cells[:set_up] + parts
-    done = run(notebook, kept)
+    done = run(exercises_alone(notebook, len(names) // 2), kept)
     assert not attempts.exists(), attempts.read_text()
     assert verdicts(done) == dict.fromkeys(half, "passed")
     first, *others = said_by(done)

@@ -4,13 +4,10 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from lab_server import jupyterlab
-from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from test_kernel_lab import random_settings
@@ -519,46 +516,3 @@ def test_no_camera_is_said(page: Page) -> None:
         page.evaluate(f"() => Object.defineProperty(navigator, 'mediaDevices', {value})")
         page.get_by_role("button", name="Use the camera").click()
         expect(page.locator(".cw-error.kl-picture")).to_contain_text(sentence)
-
-
-# By the lab's own command: a click could miss a cell that the growing widget above it moves.
-RUN_CELL = """async (number) => {
-  jupyterapp.shell.currentWidget.content.activeCellIndex = number;
-  await jupyterapp.commands.execute("notebook:run-cell");
-}"""
-
-
-@pytest.mark.browser
-@pytest.mark.timeout(300)
-def test_in_jupyterlab_python_gets_the_picture(browser: Browser, tmp_path: Path) -> None:
-    """A chosen picture and back again, byte for byte, through JupyterLab's messages."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    cells = [
-        "import torch\nfrom helpers.widgets import KernelLab",
-        "first = torch.arange(130.0).view(1, 10, 13) / 131\nlab = KernelLab(first, colour=True)\nlab",
-        "print('sum', int((lab.picture * 255).round().sum()), tuple(lab.output.shape))",
-        "print('as it was', torch.equal(lab.image, first))",
-    ]
-    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, folder / "mine.ipynb")
-    with jupyterlab(folder, tmp_path) as address:
-        page = browser.new_page(viewport={"width": 1200, "height": 1400})
-        page.set_default_timeout(90_000)
-        page.goto(address.format(name="mine.ipynb"))
-        page.get_by_text("| Idle").wait_for()
-        for number in range(2):
-            page.evaluate(RUN_CELL, number)
-        page.locator(".kernel-lab").wait_for()
-        content = {"name": "mine.png", "mimeType": "image/png", "buffer": encoded(NOISE, "png")}
-        page.locator(".kernel-lab input[type=file]").set_input_files(content)
-        page.get_by_text("20 × 30 pixels").wait_for()
-        page.wait_for_timeout(1000)  # a widget sends its state a tenth of a second after it was painted
-        page.evaluate(RUN_CELL, 2)
-        page.get_by_text(f"sum {int(NOISE.astype(int).sum())} (3, 18, 28)", exact=True).wait_for()
-        page.get_by_text("Back to the first picture").click()
-        page.wait_for_timeout(1000)
-        page.evaluate(RUN_CELL, 3)
-        page.get_by_text("as it was True", exact=True).wait_for()
-        page.close()
