@@ -53,6 +53,15 @@ def test_the_browser_changes_no_start_of_the_lab() -> None:
     assert (lab.stride, lab.padding) == (1, 0)
 
 
+def test_a_subclass_in_another_file_draws_like_its_parent() -> None:
+    class Mine(SeriesMap):
+        pass
+
+    assert (Mine._esm, Mine._css) == (SeriesMap._esm, SeriesMap._css)
+    own = [FOLDER / f"{name}.js" for name in ("shared", "panel", "series_map")]
+    assert Mine()._esm == "\n".join(path.read_text(encoding="utf-8") for path in own)
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_script_declares_no_name_twice(script: Path) -> None:
     joined = (script.parent / "shared.js").read_text(encoding="utf-8") + script.read_text(encoding="utf-8")
