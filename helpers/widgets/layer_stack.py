@@ -15,7 +15,7 @@ from ..shapes import conv_output_size, pool_output_size, receptive_field, short,
 from .base import Widget
 from .models import kept, like, told
 
-# kind -> (label, its settings with the lowest and highest value and the one it starts with)
+# setting -> (lowest value, highest value, the one it starts with)
 NUMBERS = {
     "out_channels": (1, 256, 8),
     "kernel_size": (1, 15, 3),
@@ -23,6 +23,7 @@ NUMBERS = {
     "padding": (0, 16, 0),
     "dilation": (1, 8, 1),
 }
+# kind -> (label, its settings)
 KINDS = {
     "conv": ("Convolution", ("out_channels", "kernel_size", "stride", "padding", "dilation")),
     "max_pool": ("Max pooling", ("kernel_size", "stride", "padding", "dilation")),
