@@ -127,7 +127,8 @@ class ModuleTree(Widget):
         for row in self.rows:
             if row["path"] == path:
                 return Row(**row)
-        raise KeyError(f"no module {path!r}; there are {', '.join(row['path'] or repr('') for row in self.rows)[:200]}")
+        known = ", ".join(row["path"] or "''" for row in self.rows)
+        raise KeyError(f"no module {short(path)}; there are {known[:200]}")
 
     @t.validate("input_size")
     def _check_input_size(self, proposal: t.Bunch) -> list[int]:
