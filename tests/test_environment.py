@@ -296,6 +296,14 @@ def test_an_environment_that_is_current_is_left_alone(tmp_path: Path) -> None:
 
 
 @needs_make
+def test_bench_asks_each_benchmark_that_writes_to_write() -> None:
+    plan = re.findall(r"for name in (.+?); do .*?( --write)?; done", make("-n", "bench").stdout)
+    told = {name: bool(write) for names, write in plan for name in names.split()}
+    scripts = (ROOT / "benchmarks").glob("[a-z]*.py")
+    assert told == {script.stem: "--write" in script.read_text(encoding="utf-8") for script in scripts}
+
+
+@needs_make
 def test_lab_opens_for_this_machine_alone() -> None:
     """Bound to localhost, and JupyterLab's own token is left on."""
     (command,) = re.findall(r"(?m)^.*jupyter lab .*$", make("-n", "lab", "LAB_ARGS=--no-browser").stdout)
