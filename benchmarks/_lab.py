@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Page, sync_playwright
 
-from tests.lab_server import jupyterlab
+from tests.lab_server import CHROMIUM_ARGS, find_chromium, jupyterlab
 
 # Each of `events` starts the clock. It stops once the first frame is rendered that shows something new: an <img>
 # that is loaded, a change of the page inside `selector`, or a canvas there that is painted.
@@ -60,15 +59,14 @@ CLOCK = """([events, selector]) => {
 @contextmanager
 def notebook(cells: list[str]) -> Iterator[tuple[Page, str]]:
     """Open a notebook of these cells in JupyterLab and run them; gives the page, and what it runs in, in words."""
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    options = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    program = find_chromium()
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         folder = Path(place)
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells])
         made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(made, folder / "bench.ipynb")
         with jupyterlab(folder, folder) as address:
-            browser = playwright.chromium.launch(executable_path=program, args=options)
+            browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGS)
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
             page.goto(address.format(name="bench.ipynb"))
             page.wait_for_function(
