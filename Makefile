@@ -9,6 +9,8 @@ LOCK_ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.helpers
+PRINTED := convolutions epochs
+WRITTEN := $(filter-out $(PRINTED),$(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))
 
 .PHONY: help lab test test-all notebooks real bench badges lock clean
 .PHONY: known-device given-data
@@ -36,8 +38,9 @@ notebooks: $(READY) ## build and run notebooks/*.ipynb from notebooks/src/*.py
 real: known-device given-data $(READY) ## run the notebooks on real CIFAR-10 and MNIST, hold each claim: make real DATA=DIR
 	$(BIN)/python notebooks/real.py --data "$(DATA)" $(if $(DEVICE),--device "$(DEVICE)")
 
-bench: $(READY) ## measure what is fast and how fast, and write the tables of the README
-	@set -e; for script in benchmarks/[a-z]*.py; do $(BIN)/python -m "benchmarks.$$(basename "$$script" .py)" --write; done
+bench: $(READY) ## measure what is fast and how fast; print it, and write the tables of the README
+	@set -e; for name in $(PRINTED); do $(BIN)/python -m benchmarks.$$name; done
+	@set -e; for name in $(WRITTEN); do $(BIN)/python -m benchmarks.$$name --write; done
 
 badges: $(READY) ## write the README's links from the Repository address in pyproject.toml
 	$(BIN)/python notebooks/badges.py

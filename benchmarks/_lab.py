@@ -1,11 +1,7 @@
-"""What the benchmarks share: a notebook in a real JupyterLab, a clock in its page, and the place in the README."""
+"""What the benchmarks of widgets share: a notebook in a real JupyterLab, and a clock in its page."""
 
-import argparse
 import os
 import platform
-import shutil
-import statistics
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +10,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Page, sync_playwright
 
-from tests.lab_server import ROOT, jupyterlab
-
-README = ROOT / "README.md"
+from tests.lab_server import CHROMIUM_ARGS, find_chromium, jupyterlab
 
 # Each of `events` starts the clock. It stops once the first frame is rendered that shows something new: an <img>
 # that is loaded, a change of the page inside `selector`, or a canvas there that is painted.
@@ -62,25 +56,17 @@ CLOCK = """([events, selector]) => {
 }"""
 
 
-def arguments(doc: str) -> bool:
-    """Return whether to write what was measured into the README."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="put the result into the README")
-    return parser.parse_args().write
-
-
 @contextmanager
 def notebook(cells: list[str]) -> Iterator[tuple[Page, str]]:
     """Open a notebook of these cells in JupyterLab and run them; gives the page, and what it runs in, in words."""
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    options = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    program = find_chromium()
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         folder = Path(place)
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells])
         made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(made, folder / "bench.ipynb")
         with jupyterlab(folder, folder) as address:
-            browser = playwright.chromium.launch(executable_path=program, args=options)
+            browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGS)
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
             page.goto(address.format(name="bench.ipynb"))
             page.wait_for_function(
@@ -92,35 +78,3 @@ def notebook(cells: list[str]) -> Iterator[tuple[Page, str]]:
                 f"JupyterLab with headless Chromium {browser.version}, {platform.system()}, {os.cpu_count()} cores",
             )
             browser.close()
-
-
-def percentile(times: list[float], percent: int) -> float:
-    return statistics.quantiles(times, n=100, method="inclusive")[percent - 1]
-
-
-def table(head: str, rows: list[tuple[str, list[float], list[float]]], setting: str, digits: int) -> str:
-    """Return a Markdown table of milliseconds: medians, 95th percentiles, and how many times the first is faster.
-
-    Args:
-        head: the head up to its first "median".
-        rows: what stands before the numbers, then the times of the widget and those of `interact`.
-        setting: the sentence below the table.
-        digits: how many each time gets after the point.
-    """
-    names = f"{head} | 95th percentile | `interact` + matplotlib: median | 95th percentile | faster"
-    lines = [f"| {names} |", "|---" * (names.count("|") + 1) + "|"]
-    for first, *both in rows:
-        cells = [f"{percentile(times, percent):.{digits}f} ms" for times in both for percent in (50, 95)]
-        widget, interact = map(statistics.median, both)
-        lines.append(f"| {first} | {' | '.join(cells)} | {interact / widget:.0f} × |")
-    return "\n".join([*lines, "", setting])
-
-
-def put_into_readme(name: str, text: str) -> None:
-    """Replace what stands in the README between <!-- name:start --> and <!-- name:end -->."""
-    readme = README.read_text(encoding="utf-8")
-    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
-    if start not in readme or end not in readme:
-        sys.exit(f"README.md has no {start} and {end}: put both where the result should stand.")
-    before, after = readme.split(start)[0], readme.split(end)[1]
-    README.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")

@@ -96,9 +96,7 @@ def orders_of_memory() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="taken for `make bench`; nothing is written")
-    parser.parse_args()
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     times = measure()
     ratios = {name: taken / times["F.conv2d"] for name, taken in times.items()}
     for name, ratio in ratios.items():

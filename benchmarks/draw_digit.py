@@ -10,7 +10,8 @@ import random
 
 from playwright.sync_api import Page
 
-from benchmarks._lab import arguments, notebook, percentile, put_into_readme
+from benchmarks._lab import notebook
+from benchmarks._readme import arguments, percentile, put_into_readme
 
 STROKES = 100
 CELL = """

@@ -75,9 +75,7 @@ def measure() -> tuple[list[float], list[float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="taken for `make bench`; nothing is written")
-    parser.parse_args()
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     in_memory, usual = measure()
     ratio = min(in_memory) / min(usual)  # the fastest: all else can only add to a time
     print(f"one epoch, tensors in memory: {1000 * min(in_memory):.0f} ms (fastest of {ROUNDS})")

@@ -8,7 +8,8 @@ into the README and paints its picture.
 
 from playwright.sync_api import Page
 
-from benchmarks._lab import CLOCK, arguments, notebook, put_into_readme, table
+from benchmarks._lab import CLOCK, notebook
+from benchmarks._readme import arguments, put_into_readme, table
 from tests.lab_server import ROOT
 
 PICTURE = ROOT / "notebooks" / "kernel_lab.png"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks._lab import arguments, put_into_readme
+from benchmarks._readme import arguments, put_into_readme
 from notebooks import build
 
 IMPORT_LIMIT = 0.3  # seconds for `import helpers`

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page
 
-from benchmarks._lab import CLOCK, arguments, notebook, percentile, put_into_readme, table
+from benchmarks._lab import CLOCK, notebook
+from benchmarks._readme import arguments, percentile, put_into_readme, table
 
 EDITS, WARM = 40, 6
 

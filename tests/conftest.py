@@ -1,9 +1,7 @@
 """What every test may ask for: the device, and one headless Chromium."""
 
-import functools
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from lab_server import CHROMIUM_ARGS, find_chromium
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -20,14 +19,6 @@ if TYPE_CHECKING:
 DEVICE = os.environ.get("WORKBOOK_DEVICE", "")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores: more threads would only wait for each other
 
-COMMANDS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome")
-PLACES = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    r"%ProgramFiles%\Google\Chrome\Application\chrome.exe",
-    r"%ProgramFiles(x86)%\Google\Chrome\Application\chrome.exe",
-    r"%LocalAppData%\Google\Chrome\Application\chrome.exe",
-)
 NO_BROWSER = (
     "no Chromium or Chrome was found: run `.venv/bin/playwright install chromium`, "
     "or install one by hand and name its program in the variable CHROMIUM"
@@ -70,31 +61,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run here. Skipped in one place, all such tests share one line of pytest's summary."""
-    if "chromium_path" in getattr(item, "fixturenames", ()) and find_chromium() is None:
+    if "chromium_path" not in getattr(item, "fixturenames", ()):
+        return
+    try:
+        found = find_chromium()
+    except ValueError as error:
+        pytest.fail(str(error), pytrace=False)
+    if not found:
         if os.environ.get("WORKBOOK_BROWSER") == "required":
             pytest.fail(f"WORKBOOK_BROWSER is 'required', but {NO_BROWSER}.", pytrace=False)
         pytest.skip(NO_BROWSER)
-
-
-@functools.cache
-def find_chromium() -> str | None:
-    """The path of a Chromium or Chrome: the variable CHROMIUM, PATH, the usual places, then Playwright's own."""
-    named = os.environ.get("CHROMIUM")
-    if named:
-        found = shutil.which(named)
-        if not found:
-            pytest.fail(f"CHROMIUM is {named!r}, which is no program: give its path, or unset it.", pytrace=False)
-        return found
-    installed = [shutil.which(command) for command in COMMANDS] + [os.path.expandvars(place) for place in PLACES]
-    for path in installed:
-        if path and Path(path).is_file():
-            return path
-
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
-    return path if Path(path).is_file() else None
 
 
 @pytest.fixture(scope="session")
@@ -154,10 +130,7 @@ def browser(chromium_path: str) -> "Iterator[Browser]":
     """One headless Chromium for the session. Each test opens its own context in it."""
     from playwright.sync_api import sync_playwright
 
-    args = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        args.append("--no-sandbox")  # Chromium refuses to run as root with its sandbox
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=chromium_path, args=args)
+        chromium = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
         yield chromium
         chromium.close()

@@ -1,9 +1,11 @@
-"""A JupyterLab of its own, for the browser tests and the benchmarks."""
+"""A JupyterLab of its own and a Chromium to open it in, for the browser tests and the benchmarks."""
 
 import contextlib
+import functools
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +17,43 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OWN = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
 QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+
+COMMANDS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome")
+PLACES = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    r"%ProgramFiles%\Google\Chrome\Application\chrome.exe",
+    r"%ProgramFiles(x86)%\Google\Chrome\Application\chrome.exe",
+    r"%LocalAppData%\Google\Chrome\Application\chrome.exe",
+)
+CHROMIUM_ARGS = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+if hasattr(os, "geteuid") and os.geteuid() == 0:
+    CHROMIUM_ARGS.append("--no-sandbox")  # Chromium refuses to run as root with its sandbox
+
+
+@functools.cache
+def find_chromium() -> str | None:
+    """The path of a Chromium or Chrome: the variable CHROMIUM, PATH, the usual places, then Playwright's own.
+
+    Raises:
+        ValueError: CHROMIUM names no program.
+    """
+    named = os.environ.get("CHROMIUM")
+    if named:
+        found = shutil.which(named)
+        if not found:
+            raise ValueError(f"CHROMIUM is {named!r}, which is no program: give its path, or unset it.")
+        return found
+    installed = [shutil.which(command) for command in COMMANDS] + [os.path.expandvars(place) for place in PLACES]
+    for path in installed:
+        if path and Path(path).is_file():
+            return path
+
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).is_file() else None
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """What holds for every widget: what the browser may set, what its style sheet may touch, and short messages."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from makers import MAKERS
 from traitlets import TraitError
 
 from helpers import widgets
-from helpers.widgets import KernelLab, Prediction, SeriesMap
+from helpers.widgets import DataPanel, KernelLab, PictureShifter, Prediction, SeriesMap, WindowWalker
 
 # What a script declares at its left edge.
 NAME = re.compile(r"^(?:async )?(?:const|let|var|class|function)\*? (\w+)", re.MULTILINE)
@@ -53,6 +54,15 @@ def test_the_browser_changes_no_start_of_the_lab() -> None:
     assert (lab.stride, lab.padding) == (1, 0)
 
 
+def test_a_subclass_in_another_file_draws_like_its_parent() -> None:
+    class Mine(SeriesMap):
+        pass
+
+    assert (Mine._esm, Mine._css) == (SeriesMap._esm, SeriesMap._css)
+    own = [FOLDER / f"{name}.js" for name in ("shared", "panel", "series_map")]
+    assert Mine()._esm == "\n".join(path.read_text(encoding="utf-8") for path in own)
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_script_declares_no_name_twice(script: Path) -> None:
     joined = (script.parent / "shared.js").read_text(encoding="utf-8") + script.read_text(encoding="utf-8")
@@ -77,6 +87,24 @@ def test_a_folder_that_cannot_be_is_named_in_one_short_line(folder: object) -> N
         SeriesMap(folder)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda name: KernelLab(kernel=name),
+        lambda name: KernelLab(second=name),
+        lambda name: KernelLab().set(**{name: 1}),
+        lambda name: WindowWalker().set(**{name: 1}),
+        lambda name: DataPanel().fetch(name),
+        lambda name: MAKERS["module tree"]().row(name),
+        lambda name: PictureShifter({name: print}, torch.zeros(1, 1, 10, 10), [0], ["a", "b"]),
+    ],
+)
+def test_a_long_name_is_cut_where_it_is_refused(give: Callable[[str], object]) -> None:
+    with pytest.raises((TraitError, ValueError, KeyError), match=f"'{'x' * 58}…") as caught:
+        give("x" * 9999)
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize(

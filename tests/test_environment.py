@@ -15,6 +15,7 @@ import pytest
 import real
 import yaml
 from flit_core import buildapi
+from lab_server import find_chromium
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -293,6 +294,22 @@ def test_an_environment_that_is_current_is_left_alone(tmp_path: Path) -> None:
     assert "--require-hashes" not in plan("lab")
     os.utime(tmp_path / "requirements.txt", (9, 9))
     assert "--require-hashes" in plan("lab")
+
+
+def test_the_variable_names_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHROMIUM", sys.executable)
+    assert find_chromium.__wrapped__() == sys.executable
+    monkeypatch.setenv("CHROMIUM", "no-such-browser")
+    with pytest.raises(ValueError, match="CHROMIUM is 'no-such-browser', which is no program: give its path"):
+        find_chromium.__wrapped__()
+
+
+@needs_make
+def test_bench_asks_each_benchmark_that_writes_to_write() -> None:
+    plan = re.findall(r"for name in (.+?); do .*?( --write)?; done", make("-n", "bench").stdout)
+    told = {name: bool(write) for names, write in plan for name in names.split()}
+    scripts = (ROOT / "benchmarks").glob("[a-z]*.py")
+    assert told == {script.stem: "--write" in script.read_text(encoding="utf-8") for script in scripts}
 
 
 @needs_make

@@ -163,5 +163,9 @@ def test_no_part_loads_what_only_another_may() -> None:
     assert not heavy & {"torchvision", "sklearn", "matplotlib", "ipywidgets", "anywidget"}
 
 
+def test_the_benchmark_of_notebooks_needs_no_browser() -> None:
+    assert "playwright" not in loaded("import benchmarks.notebooks")
+
+
 def test_widgets_load_the_plots_late() -> None:
     assert not loaded("from helpers.widgets import KernelLab") & {"torchvision", "sklearn", "matplotlib"}

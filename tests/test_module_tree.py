@@ -224,28 +224,6 @@ def test_a_lazy_model_is_shown_before_and_after() -> None:
     assert broken.still()[1]
 
 
-def test_the_model_is_left_as_it_was() -> None:
-    class Counts(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.register_buffer("n", torch.zeros(2))
-
-        def forward(self, x):
-            self.n += 1
-            return x
-
-    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Dropout(), Counts())
-    model[1].eval()
-    before, modes = {k: v.clone() for k, v in model.state_dict().items()}, [m.training for m in model.modules()]
-    state = torch.get_rng_state()
-    ModuleTree(model, (2, 3))
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert [m.training for m in model.modules()] == modes
-    assert torch.equal(torch.get_rng_state(), state)
-    assert all(not m._forward_hooks and not m._forward_pre_hooks for m in model.modules())
-    assert all(p.grad is None for p in model.parameters())
-
-
 def test_another_input_size_runs_the_model_again() -> None:
     tree = ModuleTree(cnn(), (64, 3, 32, 32))
     tree.set_state({"input_size": [2, 3, 40, 32]})

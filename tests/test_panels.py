@@ -143,8 +143,7 @@ def room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_the_series_is_counted_from_0_and_has_a_place_for_every_exercise() -> None:
     assert [notebook.number for notebook in series.SERIES] == list(range(len(series.SERIES)))
     assert all(notebook.title and notebook.question.endswith("?") for notebook in series.SERIES)
-    named = {notebook.exercises for notebook in series.SERIES} - {""}
-    assert {name.split(".")[0] for name in exercises.EXERCISES} == named
+    assert {name.split(".")[0] for name in exercises.EXERCISES} == {notebook.exercises for notebook in series.SERIES}
     for file in (ROOT / "notebooks").glob("*.ipynb"):
         title = series.SERIES[int(file.name[:2])].title
         heading = json.loads(file.read_text(encoding="utf-8"))["cells"][0]["source"]

@@ -60,17 +60,6 @@ def test_the_count_of_right_answers() -> None:
     assert 0 < count < 289
 
 
-def test_models_are_only_asked() -> None:
-    nets = models()
-    before = {name: {key: value.clone() for key, value in net.state_dict().items()} for name, net in nets.items()}
-    made(models=nets)
-    for name, net in nets.items():
-        assert all(torch.equal(value, before[name][key]) for key, value in net.state_dict().items())
-        assert all(value.grad is None for value in net.parameters())
-    assert all(module.training for module in nets["dense"].modules())
-    assert not any(module.training for module in nets["pooled"].modules())
-
-
 def test_the_pictures_are_not_kept() -> None:
     images = numbers(4, 3, 12, 15)
     shifter = made(images=images)

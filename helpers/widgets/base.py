@@ -43,20 +43,19 @@ class Widget(anywidget.AnyWidget):
     """A widget whose state lives in traits and whose drawing is done in the browser by one module.
 
     A subclass in `NAME.py` brings `NAME.js` (and `NAME.css` where it has a style of its own); both are joined
-    behind the shared files here, because an anywidget module cannot import a neighbour. The subclass also gives
-    `still()`, a picture of the present state. Displaying publishes two outputs: the still, which remains where
-    no script runs, and the live view, which hides the still once it has painted.
+    behind the shared files here, and those of its parents, because an anywidget module cannot import a neighbour. The
+    subclass also gives `still()`, a picture of the present state. Displaying publishes two outputs: the still, which
+    remains where no script runs, and the live view, which hides the still once it has painted.
     """
 
     sentence = "This is a still picture. Run this cell to use it."
 
     def __init_subclass__(cls, **kwargs: object) -> None:
-        if (
-            cls.__module__ != cls.__mro__[1].__module__
-        ):  # else the copy of a class that traitlets makes for each instance
-            stem = Path(sys.modules[cls.__module__].__file__).with_suffix("")
-            cls._esm = join(HERE / "shared.js", stem.with_suffix(".js"))
-            cls._css = join(HERE / "shared.css", stem.with_suffix(".css"))
+        # not for the copy of a class that traitlets makes for each instance
+        if cls.__module__ != cls.__mro__[1].__module__:
+            parents = reversed(cls.__mro__[: cls.__mro__.index(Widget)])
+            files = dict.fromkeys([HERE / "shared", *(Path(sys.modules[one.__module__].__file__) for one in parents)])
+            cls._esm, cls._css = (join(*(file.with_suffix(suffix) for file in files)) for suffix in (".js", ".css"))
         super().__init_subclass__(**kwargs)
 
     def set_state(self, sync_data: dict) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import traitlets as t
 
 from .. import download
+from ..shapes import short
 from .panel import Panel
 
 TITLES = {"cifar10": "CIFAR-10", "mnist": "MNIST"}
@@ -67,7 +68,7 @@ class DataPanel(Panel):
             ValueError: there is no such data set, or a fetch is running already.
         """
         if not isinstance(name, str) or name not in TITLES:
-            raise ValueError(f"name is {name!r}; it must be one of {', '.join(TITLES)}.")
+            raise ValueError(f"name is {short(name)}; it must be one of {', '.join(TITLES)}.")
         if self._busy:
             raise ValueError("A fetch is running: wait until it has ended, or cancel it.")
         self._cancel.clear()

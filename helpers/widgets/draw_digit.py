@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..shapes import short
 from .base import Widget
+from .models import kept, like, told
 
 SIDE, CLASSES = 28, 10
 MOST_LAYERS, MOST_MAPS, LARGEST_MAP = 12, 16, 28  # what is shown: layers, maps of each, pixels a side
@@ -29,7 +30,7 @@ class DrawDigit(Widget):
     the new weights. Any other model (a class of its own, hooks, other layers, more than 5 million multiplications or
     1 million weights) runs in Python: it is asked about the newest pixels, and not again before it has answered.
 
-    The model runs in eval mode and without gradients, and is left as it was.
+    The model runs in eval mode and without gradients; its mode and its buffers are then as they were.
 
     Args:
         model: maps images (N, 1, 28, 28), float, to logits (N, 10).
@@ -157,7 +158,7 @@ class _Answer:
 
 
 def _look(model: nn.Module, image: Tensor) -> _Answer:
-    """Return what the model makes of one image (1, 1, 28, 28). It is left as it was."""
+    """Return what the model makes of one image (1, 1, 28, 28)."""
     maps: dict[str, Tensor] = {}
 
     def keep(name: str) -> Callable:
@@ -173,25 +174,17 @@ def _look(model: nn.Module, image: Tensor) -> _Answer:
 
     leaves = [(name or "model", module) for name, module in model.named_modules() if not list(module.children())]
     handles = [module.register_forward_hook(keep(name)) for name, module in leaves]
-    modes = {module: module.training for module in model.modules()}
     threads = torch.get_num_threads()
-    like = next((value for value in model.parameters() if value.is_floating_point()), image)
     try:
         torch.set_num_threads(1)  # for one small image, threads wait for each other longer than they work
-        model.eval()
-        with torch.no_grad():
-            logits = model(image.to(like))
+        with kept(model), torch.no_grad():
+            logits = model(like(model, image))
     except Exception as error:
-        told = " ".join(str(error).split())[:200]
-        raise t.TraitError(
-            f"the model cannot read an image of shape (1, 1, 28, 28): {type(error).__name__}: {told}"
-        ) from None
+        raise t.TraitError(f"the model cannot read an image of shape (1, 1, 28, 28): {told(error)}.") from None
     finally:
         torch.set_num_threads(threads)
         for handle in handles:
             handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
     if not isinstance(logits, Tensor) or logits.shape != (1, CLASSES):
         found = f"a tensor of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else short(logits)
         raise t.TraitError(f"the model gives {found} for one image; it must give logits (1, 10), one for each digit.")

@@ -13,7 +13,7 @@ from torch import Tensor
 from traitlets import Bool, Bunch, Dict, Enum, List, TraitError, TraitType, default, observe, validate
 
 from ..kernels import KERNELS
-from ..shapes import conv_output_size
+from ..shapes import conv_output_size, short
 from .base import Widget
 
 Image = Tensor | Sequence
@@ -249,7 +249,7 @@ class KernelLab(Widget):
         """
         unknown = sorted(set(state) - {*SETTINGS, "image", "show_matrix"})
         if unknown:
-            raise TraitError(f"there is no setting {unknown[0]!r}; there are {', '.join(('image', *SETTINGS))}.")
+            raise TraitError(f"there is no setting {short(unknown[0])}; there are {', '.join(('image', *SETTINGS))}.")
         for which in ("kernel", "second"):
             if isinstance(state.get(which), str):
                 state = _named(state[which], which) | {name: value for name, value in state.items() if name != which}
@@ -497,7 +497,7 @@ def _short(value: object) -> str:
 def _named(name: str, which: str = "kernel") -> dict[str, object]:
     """Return the settings that belong to a named kernel, or to a named second one."""
     if name not in KERNELS:
-        raise TraitError(f"{which} is {name!r}; it must be a grid of numbers or one of {', '.join(KERNELS)}.")
+        raise TraitError(f"{which} is {short(name)}; it must be a grid of numbers or one of {', '.join(KERNELS)}.")
     grid, divisor = KERNELS[name].grid, float(KERNELS[name].divisor)
     weights = tuple(tuple(map(float, row)) for row in grid)
     if which == "second":

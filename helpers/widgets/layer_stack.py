@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from ..shapes import conv_output_size, pool_output_size, receptive_field, short, span, window_pixels
 from .base import Widget
+from .models import kept, like, told
 
-# kind -> (label, its settings with the lowest and highest value and the one it starts with)
+# setting -> (lowest value, highest value, the one it starts with)
 NUMBERS = {
     "out_channels": (1, 256, 8),
     "kernel_size": (1, 15, 3),
@@ -22,6 +23,7 @@ NUMBERS = {
     "padding": (0, 16, 0),
     "dilation": (1, 8, 1),
 }
+# kind -> (label, its settings)
 KINDS = {
     "conv": ("Convolution", ("out_channels", "kernel_size", "stride", "padding", "dilation")),
     "max_pool": ("Max pooling", ("kernel_size", "stride", "padding", "dilation")),
@@ -208,7 +210,8 @@ class LayerStack(Widget):
         """The mean |gradient| of the pixel (the sum of its channels) for each input pixel: (H, W), float32.
 
         A built stack is averaged over up to 8 sets of torch's random first weights, and 8 random inputs for each; a
-        model keeps its weights, over 8 random inputs. It runs in eval mode and is left as it was.
+        model keeps its weights, over 8 random inputs. It runs in eval mode; its mode and its buffers are then as they
+        were.
 
         Raises:
             ValueError: the stack takes more than a billion multiplications.
@@ -532,11 +535,11 @@ class _Call:
     module: nn.Module
     input: object
     output: object
-    kept: object  # the output as it was, before a later layer may work on it in place
+    copy: object  # the output as it was, before a later layer may work on it in place
 
 
 def _calls(model: nn.Module, x: Tensor) -> list[_Call]:
-    """Run the model in eval mode; return each use of a module without children, in order. It is left as it was."""
+    """Run the model; return each use of a module without children, in order."""
     calls: list[_Call] = []
     counts: dict[str, int] = {}
 
@@ -544,36 +547,26 @@ def _calls(model: nn.Module, x: Tensor) -> list[_Call]:
         def seen(module: nn.Module, inputs: tuple, output: object) -> None:
             counts[name] = counts.get(name, 0) + 1
             again = f" (use {counts[name]})" if counts[name] > 1 else ""
-            kept = output.clone() if isinstance(output, Tensor) else None
-            calls.append(_Call(name + again, module, inputs[0] if inputs else None, output, kept))
+            copy = output.clone() if isinstance(output, Tensor) else None
+            calls.append(_Call(name + again, module, inputs[0] if inputs else None, output, copy))
 
         return seen
 
     leaves = [(name, module) for name, module in model.named_modules() if not list(module.children())]
     handles = [module.register_forward_hook(hook(name or "model")) for name, module in leaves]
-    modes = {module: module.training for module in model.modules()}
     try:
-        model.eval()
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)  # that of the CPU alone
+        with kept(model):
             model(x)
     except Exception as error:
-        told = " ".join(str(error).split())[:200]
-        raise t.TraitError(
-            f"model does not take an input of {tuple(x.shape)}: {type(error).__name__}: {told}"
-        ) from None
+        raise t.TraitError(f"model does not take an input of {tuple(x.shape)}: {told(error)}.") from None
     finally:
         for handle in handles:
             handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
     return calls
 
 
 def _random_input(model: nn.Module, size: Sequence[int], count: int) -> Tensor:
-    like = next((value for value in model.parameters() if value.is_floating_point()), torch.zeros(()))
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(count, *size, generator=generator).to(like)
+    return like(model, torch.randn(count, *size, generator=torch.Generator().manual_seed(0)))
 
 
 def _trace(model: nn.Module, size: Sequence[int]) -> list[Row]:
@@ -642,7 +635,7 @@ def _gradient_map(model: nn.Module, size: Sequence[int], layer: int, pixel: Sequ
     output = x
     with torch.enable_grad():
         if layer:
-            output = _calls(model, x.clone())[layer - 1].kept
+            output = _calls(model, x.clone())[layer - 1].copy
         if not isinstance(output, Tensor) or not output.requires_grad:
             return torch.zeros(tuple(size[1:]))
         maps = output if output.dim() == 4 else output.reshape(len(x), 1, 1, -1)

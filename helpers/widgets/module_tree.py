@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..shapes import short
 from .base import Widget
+from .models import kept, like, told
 
 MOST_ROWS = 3000
 MOST_NUMBERS = 2**26  # of an input that is made here: 256 MiB
@@ -70,7 +71,7 @@ class ModuleTree(Widget):
     """Run a model once and show it as a tree: for each module its shapes in and out, parameters and buffers.
 
     A forward pass that stops is no error here: the module that stopped is marked, with the message beside it.
-    The model runs in eval mode and without gradients, and is left as it was.
+    The model runs in eval mode and without gradients; its mode and its buffers are then as they were.
 
     Args:
         model: any module.
@@ -126,7 +127,8 @@ class ModuleTree(Widget):
         for row in self.rows:
             if row["path"] == path:
                 return Row(**row)
-        raise KeyError(f"no module {path!r}; there are {', '.join(row['path'] or repr('') for row in self.rows)[:200]}")
+        known = ", ".join(row["path"] or "''" for row in self.rows)
+        raise KeyError(f"no module {short(path)}; there are {known[:200]}")
 
     @t.validate("input_size")
     def _check_input_size(self, proposal: t.Bunch) -> list[int]:
@@ -288,9 +290,9 @@ def _count(tensors: Iterator[Tensor]) -> int | None:
 
 
 def _own(module: nn.Module) -> list[list[str]]:
-    kept = [("parameter", *one) for one in module._parameters.items()]
-    kept += [("buffer", *one) for one in module._buffers.items()]
-    return [[kind, name, "None" if value is None else _shape(value)] for kind, name, value in kept]
+    own = [("parameter", *one) for one in module._parameters.items()]
+    own += [("buffer", *one) for one in module._buffers.items()]
+    return [[kind, name, "None" if value is None else _shape(value)] for kind, name, value in own]
 
 
 def _totals(model: nn.Module, rows: list[Row]) -> dict:
@@ -330,9 +332,7 @@ def _shapes(value: object, depth: int) -> str:
 
 def _arguments(model: nn.Module, inputs: object, size: Sequence[int]) -> tuple[tuple, dict]:
     if inputs is None:
-        like = next((value for value in model.parameters() if value.is_floating_point()), torch.zeros(()))
-        generator = torch.Generator().manual_seed(0)
-        return (torch.randn(size, generator=generator).to(device=like.device, dtype=like.dtype),), {}
+        return (like(model, torch.randn(size, generator=torch.Generator().manual_seed(0))),), {}
     if isinstance(inputs, dict):
         return (), inputs
     return (inputs if isinstance(inputs, tuple) else (inputs,)), {}
@@ -358,8 +358,7 @@ class _Run:
         self._left: list[tuple[BaseException, _Call]] = []  # each error with the innermost call that it ended
         self._last: _Call | None = None  # the last call that ended well
         args, kwargs = arguments
-        with self._watched(modules), _kept(modules), torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)  # that of the CPU alone
+        with self._watched(modules), kept(modules[0]), torch.no_grad():
             try:
                 modules[0](*args, **kwargs)
             except KeyboardInterrupt:
@@ -387,9 +386,9 @@ class _Run:
         call = _Call(module, ", ".join(given) or "nothing")
         self._open.append(call)
         self.counts[id(module)] = self.counts.get(id(module), 0) + 1
-        kept = self.calls.setdefault(id(module), [])
-        if len(kept) < CALLS:
-            kept.append(call)
+        calls = self.calls.setdefault(id(module), [])
+        if len(calls) < CALLS:
+            calls.append(call)
 
     def _leave(self, module: nn.Module, args: tuple, output: object) -> None:
         call = self._close(module)
@@ -418,7 +417,7 @@ class _Run:
         """Return what became of a module, and what to say about it."""
         calls = self.calls.get(id(module), [])
         if self.broken and module is self.broken.module:
-            return BROKE, _told(self.error)
+            return BROKE, told(self.error)
         if not calls:
             return (NOT_REACHED if self.error else NOT_CALLED), ""
         caught = any(call.error is not None and call.error is not self.error for call in calls)
@@ -430,44 +429,14 @@ class _Run:
         """Return why the forward pass stopped, in a few sentences; "" when it did not."""
         if not self.broken:
             return ""
-        told = f"It stops in {_named(self.broken.module, paths)} with {_told(self.error)}."
+        said = f"It stops in {_named(self.broken.module, paths)} with {told(self.error)}."
         if self.broken.inputs:
-            told += f" What came in: {self.broken.inputs}."
+            said += f" What came in: {self.broken.inputs}."
         if self._last:
-            told += f" The last module that ran, {_named(self._last.module, paths)}, gave {self._last.output}."
-        return told
+            said += f" The last module that ran, {_named(self._last.module, paths)}, gave {self._last.output}."
+        return said
 
 
 def _named(module: nn.Module, paths: dict[int, str]) -> str:
     kind, path = type(module).__name__, paths.get(id(module), "")
     return f"{path} ({kind})" if path else f"{kind} itself"
-
-
-def _told(error: BaseException) -> str:
-    """Return type and message of an error on one line, whatever its class does."""
-    try:
-        lines = str(error).strip().splitlines()
-    except Exception:
-        lines = []
-    text = " ".join((lines[0] if lines else "").split()).rstrip(".")
-    text = text if len(text) <= 300 else f"{text[:299]}…"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-@contextlib.contextmanager
-def _kept(modules: list[nn.Module]) -> Iterator[None]:
-    """Let a model run in eval mode; put the mode of each module, and its buffers, back afterwards."""
-    modes = [(module, module.training) for module in modules]
-    buffers = [buffer for module in modules for buffer in module._buffers.values() if buffer is not None]
-    before = [(buffer, buffer.clone()) for buffer in buffers if not nn.parameter.is_lazy(buffer)]
-    try:
-        for module in modules:
-            module.training = False
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        with torch.no_grad():
-            for buffer, value in before:
-                if buffer.shape == value.shape:
-                    buffer.copy_(value)

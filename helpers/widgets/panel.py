@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import traitlets as t
 
-from .base import HERE, Widget, join
+from .base import Widget
 
 
 class Panel(Widget):
@@ -18,14 +15,6 @@ class Panel(Widget):
     """
 
     message = t.Unicode("").tag(sync=True)  # the last sentence for the learner
-
-    def __init_subclass__(cls, **kwargs: object) -> None:
-        super().__init_subclass__(**kwargs)
-        stem = Path(sys.modules[cls.__module__].__file__).with_suffix("")
-        for name, suffix in (("_esm", ".js"), ("_css", ".css")):
-            if isinstance(vars(cls).get(name), str):
-                paths = [HERE / "shared", HERE / "panel", stem]
-                setattr(cls, name, join(*(path.with_suffix(suffix) for path in paths)))
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)

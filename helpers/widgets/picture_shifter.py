@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..shapes import short
 from .base import Widget
 from .equivariance import LARGEST_SHIFT, whole_shift
+from .models import kept, like, told
 
 SMALLEST, LARGEST = 10, 64  # sides of a picture, pixels; a shift never brings it all the way round
 MOST_PICTURES, MOST_MODELS = 12, 3
@@ -35,7 +36,7 @@ class PictureShifter(Widget):
         TraitError: an argument does not fit, or a model cannot read the images; the message says what is needed.
 
     `shift` and `picture` can be set at any time. `probabilities` and `maps` are what the models say. The models are
-    only asked: they run in eval mode, without gradients, and keep their mode, their weights and their device.
+    only asked: they run in eval mode, without gradients, and keep their mode, their buffers and their device.
     """
 
     shift = t.TraitType((0, 0)).tag(sync=True)
@@ -123,7 +124,7 @@ class PictureShifter(Widget):
         axes = plots.axes(1 + len(self.names), size=2.4)
         down, right = self.shift
         plots.image(self.image, axes[0], title=self.classes[label])
-        told = []
+        said = []
         for ax, (name, values) in zip(axes[1:], self.maps.items(), strict=True):
             ax.imshow(values.numpy(), cmap=plots.SIGNED, vmin=0, vmax=1, extent=(-8.5, 8.5, 8.5, -8.5))
             for colour, width in (("white", 3.5), ("black", 1.5)):
@@ -131,10 +132,10 @@ class PictureShifter(Widget):
             ax.set_title(f"{name}: right at {self.right[name]}/289", fontsize=9)
             ax.set_xticks([-8, 0, 8])
             ax.set_yticks([-8, 0, 8])
-            told.append(f"{name}: {self.probabilities[name][label]:.2f}, right at {self.right[name]} of 289 shifts")
+            said.append(f"{name}: {self.probabilities[name][label]:.2f}, right at {self.right[name]} of 289 shifts")
         alt = (
             f"A picture of class {self.classes[label]}, shift {down} down and {right} right, and for each model a map "
-            f"of 17 × 17 shifts with the probability it gives to the right class. {'. '.join(told)}."
+            f"of 17 × 17 shifts with the probability it gives to the right class. {'. '.join(said)}."
         )
         return plots.to_png(axes[0].figure), alt
 
@@ -152,7 +153,7 @@ def _models(models: object) -> list[str]:
     for name, model in models.items():
         if not isinstance(model, nn.Module):
             raise t.TraitError(
-                f"the model {name!r} is {short(model)}; it must be a torch module, such as nn.Sequential."
+                f"the model {short(name)} is {short(model)}; it must be a torch module, such as nn.Sequential."
             )
     return list(models)
 
@@ -201,30 +202,23 @@ def _labels(labels: object, count: int, classes: int) -> list[int]:
 
 def _asked(name: str, model: nn.Module, images: Tensor, classes: int) -> Tensor:
     """Return the model's probabilities at all shifts: (N, 17, 17, classes), float32."""
-    first = next(model.parameters(), images)
-    modes = {module: module.training for module in model.modules()}
     needed = f"it must give logits, ({len(SHIFTS) ** 2}, {classes})"
     found = []
-    try:
-        model.eval()
-        with torch.no_grad():
-            for image in images:
-                moved = torch.stack([image.roll((down, right), dims=(1, 2)) for down in SHIFTS for right in SHIFTS])
-                logits = model(moved.to(first.device, first.dtype))
-                if not isinstance(logits, Tensor) or logits.shape != (len(moved), classes):
-                    given = f"a tensor {tuple(logits.shape)}" if isinstance(logits, Tensor) else short(logits)
-                    raise t.TraitError(f"the model {name!r} gives {given} for {len(moved)} pictures; {needed}.")
-                if not logits.isfinite().all():
-                    raise t.TraitError(
-                        f"the model {name!r} gives nan or an infinite number: train it again with a smaller lr."
-                    )
-                found.append(logits.float().softmax(1).cpu())
-    except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160].rstrip(".")
-        raise t.TraitError(
-            f"the model {name!r} cannot read images {tuple(images.shape[1:])}: {reason}; {needed}."
-        ) from None
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    for image in images:
+        moved = torch.stack([image.roll((down, right), dims=(1, 2)) for down in SHIFTS for right in SHIFTS])
+        try:
+            with kept(model), torch.no_grad():
+                logits = model(like(model, moved))
+        except Exception as error:
+            raise t.TraitError(
+                f"the model {short(name)} cannot read images {tuple(images.shape[1:])}: {told(error)}; {needed}."
+            ) from None
+        if not isinstance(logits, Tensor) or logits.shape != (len(moved), classes):
+            given = f"a tensor {tuple(logits.shape)}" if isinstance(logits, Tensor) else short(logits)
+            raise t.TraitError(f"the model {short(name)} gives {given} for {len(moved)} pictures; {needed}.")
+        if not logits.isfinite().all():
+            raise t.TraitError(
+                f"the model {short(name)} gives nan or an infinite number: train it again with a smaller lr."
+            )
+        found.append(logits.float().softmax(1).cpu())
     return torch.stack(found).view(len(images), len(SHIFTS), len(SHIFTS), classes)

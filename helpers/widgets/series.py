@@ -10,13 +10,13 @@ class Notebook(NamedTuple):
         number: 0 to 10; the file's name begins with it, in two digits.
         title: its name.
         question: the one question it answers.
-        exercises: its module in `helpers.exercises`; empty while it has none.
+        exercises: its module in `helpers.exercises`.
     """
 
     number: int
     title: str
     question: str
-    exercises: str = ""
+    exercises: str
 
 
 SERIES = (

@@ -190,7 +190,7 @@ class WindowWalker(Widget):
             TraitError: a name or a value is refused; one sentence says which and why.
         """
         if unknown := sorted(set(state) - set(SETTINGS)):
-            raise TraitError(f"there is no setting {unknown[0]!r}; there are {', '.join(SETTINGS)}.")
+            raise TraitError(f"there is no setting {short(unknown[0])}; there are {', '.join(SETTINGS)}.")
         with self.hold_sync(), self.hold_trait_notifications():
             for name, value in state.items():
                 setattr(self, name, value)
