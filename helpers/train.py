@@ -105,12 +105,14 @@ def fit(
         seed: seeds every source of chance before the first step: order, dropout.
         validation: images and labels to look at after each epoch.
         on_epoch: called after each epoch with its number, from 1, and the history so far.
-        checkpoint: a file that is written anew after each epoch. Where it is already there, the run goes on from it:
-            on a CPU to the same weights, bit for bit, as a run that was never interrupted.
+        checkpoint: a file that is written anew after each epoch; its folder must be there. Where the file is already
+            there, the run goes on from it: on a CPU to the same weights, bit for bit, as a run that was never
+            interrupted.
     Raises:
         ValueError: a value is out of range, the model has nothing to train, the images hold nan, or images, labels
             and logits do not fit each other.
-        CheckpointError, a ValueError: the file is damaged or of another model or run; the model is untouched.
+        CheckpointError, a ValueError: the checkpoint is no name of a file, or its folder is not there, or the file is
+            damaged or of another model or run; the weights are untouched. Or it cannot be written.
         MemoryError: model and data do not fit into the device's memory.
     """
     _check_model(model)
@@ -128,6 +130,9 @@ def fit(
         raise ValueError(f"optimizer must be a class like torch.optim.SGD, got {short(optimizer)}.")
     if on_epoch is not None and not callable(on_epoch):
         raise ValueError(f"on_epoch must be a function of the epoch and the history, or None, got {short(on_epoch)}.")
+    file = None if checkpoint is None else checkpoints.file_of(checkpoint)
+    if file is not None and not file.parent.is_dir():
+        raise checkpoints.CheckpointError(f"The folder {file.parent} is not there: make it first.")
     place = pick_device(device)
     data = _checked(data, "data")
     validation = None if validation is None else _checked(validation, "validation")
@@ -148,8 +153,8 @@ def fit(
     steps = optimizer(model.parameters(), lr=rate)
     history = History()
     settings = {"lr": rate, "batch_size": batch_size, "seed": int(seed)}
-    if checkpoint is not None and Path(checkpoint).exists():
-        history = _resumed(checkpoint, model, steps, settings)
+    if file is not None and file.exists():
+        history = _resumed(file, model, steps, settings)
     done = len(history.loss)
     good, before = ({name: value.clone() for name, value in model.state_dict().items()} for _ in range(2))
 
@@ -174,8 +179,8 @@ def fit(
             if validation is not None:
                 history.validation.append(accuracy(model, *validation))
             bar.update()
-            if checkpoint is not None:
-                checkpoints.save(checkpoint, model, steps, history=dataclasses.asdict(history), settings=settings)
+            if file is not None:
+                checkpoints.save(file, model, steps, history=dataclasses.asdict(history), settings=settings)
             if on_epoch is not None:
                 on_epoch(epoch, history)
     except FloatingPointError as error:
@@ -291,9 +296,7 @@ def compiled(model: nn.Module, images: Tensor) -> nn.Module | None:
     return made
 
 
-def _resumed(
-    path: str | os.PathLike, model: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, float]
-) -> History:
+def _resumed(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, float]) -> History:
     """Bring a run back from its checkpoint and return its history, if it was made with the same settings."""
     kept = checkpoints.peek(path)
     if kept.keys() != {"history", "settings"}:
