@@ -18,9 +18,9 @@ ARROWS = {
     "progress": ((), ()),
     "kernels": (("shapes",), ("torch",)),
     "ops": (("shapes",), ("torch",)),
-    "data": (("drawings", "download"), ("torch", "torchvision", "numpy", "PIL", "sklearn")),
+    "data": (("drawings", "download", "shapes"), ("torch", "torchvision", "numpy", "PIL")),
     "drawings": ((), ("torch", "numpy")),
-    "download": ((), ("tqdm", "filelock")),
+    "download": (("shapes",), ("tqdm", "filelock")),
     "checkpoint": (("shapes",), ("torch", "numpy")),
     "train": (("shapes", "checkpoint"), ("torch", "numpy", "tqdm")),
     "pictures": (("shapes",), ("torch", "numpy", "PIL")),
@@ -35,7 +35,7 @@ ARROWS = {
 }
 # Imported inside the function that needs them, because they take long to load.
 LATE = {
-    "data": {"torchvision", "numpy", "PIL", "sklearn"},
+    "data": {"torchvision", "numpy", "PIL"},
     "drawings": {"numpy"},
     "download": {"tqdm", "filelock"},
     "pictures": {"numpy", "PIL"},
