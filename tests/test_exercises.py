@@ -735,6 +735,41 @@ def test_an_empty_body_is_not_attempted():
         assert ex.convolution.convolve._verdict(function).status == status
 
 
+@each
+def test_an_empty_function_is_not_attempted_in_any_exercise(exercise):
+    def empty(*args, **kwargs):
+        pass
+
+    if not isinstance(exercise.function, type):
+        assert exercise._verdict(empty) == engine.Verdict("not attempted", engine._REPLACE)
+
+
+@pytest.mark.parametrize(
+    "exercise",
+    [e for e in EXERCISES if isinstance(e.function, type) and issubclass(e.function, nn.Module)],
+    ids=lambda exercise: exercise.name,
+)
+def test_a_class_that_is_no_module_is_told(exercise):
+    class Plain:
+        pass
+
+    name = exercise.function.__name__
+    assert exercise._verdict(Plain) == engine.Verdict(
+        "wrong", f"Your class is no module: write `class {name}(nn.Module):`, and `super().__init__()` first."
+    )
+
+
+def test_a_kind_is_named_in_words():
+    assert [engine.kind_of(value) for value in (None, 1, [], {}, 0.5)] == [
+        "None",
+        "an int",
+        "a list",
+        "a dict",
+        "a float",
+    ]
+    assert "yours is an int." in ex.limits.accuracy.judge(lambda *args, **kwargs: 1).message
+
+
 def test_an_unfinished_branch_is_told():
     def half(x, weight, bias=None):
         if bias is None:

@@ -6,7 +6,7 @@ import random
 import torch
 from torch.nn import functional as F
 
-from .engine import Refused, _is_empty, exercise
+from .engine import Refused, exercise
 
 
 def _step(side, low, high, height, width):
@@ -124,7 +124,7 @@ def blur_whole(k):
 def _kernel_of(answer):
     """Return the 3×3 kernel that an answer gives, as a tensor of finite numbers; dots stay dots."""
     kernel = answer()
-    if kernel is ... or (kernel is None and _is_empty(answer)):
+    if kernel is ...:
         return kernel
     asked = "Return a 3×3 tensor, or three lists of three numbers each"
     if kernel is None:
@@ -576,7 +576,7 @@ def _put_together(answer, kernel):
     """Return what an answer's column and row give when they are multiplied again."""
     given = kernel.clone()
     split = answer(given)
-    if split is ... or (split is None and _is_empty(answer)):
+    if split is ...:
         return split
     if not torch.equal(given, kernel):
         raise Refused("Your code changes its input `kernel`: work on a copy, such as `kernel.clone()`.")
@@ -755,7 +755,7 @@ def _trained(answer, kernel, x):
     edges = F.conv2d(x, kernel.float()[None, None])
     given = edges.clone()
     learned = answer(x, given)
-    if learned is ... or (learned is None and _is_empty(answer)):
+    if learned is ...:
         return learned
     if not torch.equal(given, edges):
         raise Refused("Your code changes its input `edges`: work on a copy, such as `edges.clone()`.")

@@ -224,9 +224,9 @@ class Exercise:
             if got[-1].error:
                 break
             kind = got[-1].result.kind
-            if len(got) == 1 and (kind == "Ellipsis" or (kind == "None" and _is_empty(answer))):
-                return Verdict("not attempted", _REPLACE)
             if kind == "Ellipsis":
+                if len(got) == 1:
+                    return Verdict("not attempted", _REPLACE)
                 break
         differences = [_difference(*pair, case) for *pair, case in zip(want, got, cases, strict=False)]
         first = next((index for index, text in enumerate(differences) if text), None)
@@ -246,9 +246,7 @@ class Exercise:
         if answer is ...:
             return Verdict("not attempted", _REPLACE)
         if not callable(answer) or isinstance(answer, type) != isinstance(self.function, type):
-            given = "a class" if isinstance(answer, type) else _a(type(answer).__name__)
-            if answer is None:
-                given = "None"
+            given = "a class" if isinstance(answer, type) else kind_of(answer)
             return Verdict(
                 "wrong", f"The check needs your {self._kind} itself, `check({name})`, and was given {given}."
             )
@@ -259,6 +257,13 @@ class Exercise:
                 return Verdict("not attempted", _REPLACE)
             if dots:
                 return Verdict("wrong", f"`{dots[0]}` still holds its dots: replace them with your code too.")
+            if issubclass(self.function, torch.nn.Module) and not issubclass(answer, torch.nn.Module):
+                return Verdict(
+                    "wrong",
+                    f"Your class is no module: write `class {name}(nn.Module):`, and `super().__init__()` first.",
+                )
+        elif _is_empty(answer):
+            return Verdict("not attempted", _REPLACE)
         if self.use is _call:
             try:
                 signature = inspect.signature(answer)
@@ -377,6 +382,11 @@ def exercise(
         return made
 
     return register
+
+
+def kind_of(value: Any) -> str:
+    """Return what a value is, in words for the learner: "None", "a list", "an int"."""
+    return "None" if value is None else _a(type(value).__name__)
 
 
 def _is_float(value: Any) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .engine import Refused, _is_empty, exercise
+from .engine import Refused, exercise, kind_of
 
 
 def _numbers(seed):
@@ -23,11 +23,10 @@ def _images(answer, images, *args):
     for chance in (random.seed, np.random.seed, torch.manual_seed):
         chance(1)
     result = answer(images, *args)
-    if result is ... or (result is None and _is_empty(answer)):
+    if result is ...:
         return result
     if not isinstance(result, torch.Tensor):
-        kind = type(result).__name__
-        raise Refused(f"Return a torch tensor, (N, C, H, W): yours is {'None' if result is None else f'a {kind}'}.")
+        raise Refused(f"Return a torch tensor, (N, C, H, W): yours is {kind_of(result)}.")
     if result.layout != torch.strided or result.device.type != "cpu":
         raise Refused("Return an ordinary tensor on the CPU, as `images` is.")
     return result
@@ -316,14 +315,14 @@ def _watched(answer, model, images, labels, **setting):
     model.calls, before = _Calls(), model.training
     torch.manual_seed(0)
     result = answer(model, images, labels, **setting)
-    if result is ... or (result is None and _is_empty(answer)):
+    if result is ...:
         return result
     if isinstance(result, torch.Tensor) and result.requires_grad:
         raise Refused("Your result carries a gradient: return a plain number, `.item()` takes it out of a tensor.")
     if not isinstance(result, float):  # numpy's float64 is one
         kinds = {"Tensor": "a tensor: `.item()` takes the number out.", "NoneType": "None: did you forget `return`?"}
-        kind = type(result).__name__
-        raise Refused(f"Return a float, from 0 to 1: yours is {kinds.get(kind, f'a {kind}.')}")
+        kind = kinds.get(type(result).__name__, f"{kind_of(result)}.")
+        raise Refused(f"Return a float, from 0 to 1: yours is {kind}")
     sizes, modes, gradients = zip(*model.calls, strict=True) if model.calls else ((), (), ())
     return {
         "number of images that the model was shown": sum(sizes),

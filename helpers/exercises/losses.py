@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .engine import Refused, exercise
+from .engine import Refused, exercise, kind_of
 
 
 def _generator(seed):
@@ -1129,9 +1129,7 @@ def _train(answer, model, images, labels, orders, batch_size, lr):
     if losses is None:
         raise Refused("Your function returned None: return the list of losses.")
     if type(losses) is not list:
-        raise Refused(
-            f"Return the losses as a list of numbers, one for each step: yours is of type {type(losses).__name__}."
-        )
+        raise Refused(f"Return the losses as a list of numbers, one for each step: yours is {kind_of(losses)}.")
     if any(isinstance(loss, torch.Tensor) and loss.requires_grad for loss in losses):
         raise Refused(
             "Your losses are tensors, and each keeps all that its step computed in memory: keep `loss.item()`."

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .engine import Refused, _is_empty, exercise
+from .engine import Refused, exercise, kind_of
 
 NOT = "not looked at"
 
@@ -21,10 +21,6 @@ def _numbers(seed):
     """Return a maker of float32 tensors of a given shape, and a source of whole numbers."""
     generator = torch.Generator().manual_seed(seed)
     return lambda *shape: torch.randn(shape, generator=generator), random.Random(seed)
-
-
-def _kind(value):
-    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _filled(module, seed):
@@ -77,10 +73,10 @@ def _repaired(answer, seed, number):
     first = [(parameter, parameter.detach().clone()) for parameter in net.parameters()]
     kinds = [type(layer).__name__ for layer in net]
     fixed = answer(net)
-    if fixed is ... or (fixed is None and _is_empty(answer)):
+    if fixed is ...:
         return fixed
     if not isinstance(fixed, nn.Module):
-        raise Refused(f"Return the whole net, an `nn.Sequential`: yours is {_kind(fixed)}.")
+        raise Refused(f"Return the whole net, an `nn.Sequential`: yours is {kind_of(fixed)}.")
     ours = [parameter for parameter, _ in first]
     theirs = list(fixed.parameters())
     same = len(ours) == len(theirs) and all(a is b for a, b in zip(ours, theirs, strict=True))
@@ -99,7 +95,7 @@ def _repaired(answer, seed, number):
         return seen | dict.fromkeys(("shape", "output"), NOT)
     output = fixed(x)
     if not isinstance(output, torch.Tensor):
-        raise Refused(f"Your net gives {_kind(output)}: it should give a tensor of logits.")
+        raise Refused(f"Your net gives {kind_of(output)}: it should give a tensor of logits.")
     seen["shape"] = str(tuple(output.shape))
     return seen | {"output": output if output.shape[0] == len(x) else NOT}
 
@@ -252,12 +248,10 @@ def _where_layers_are(net):
     return "registered" if next(net.parameters(), None) is not None else "none before forward runs"
 
 
-def _looked_at(answer, name, seed, count):
+def _looked_at(answer, seed, count):
     """Return what can be seen of a net with known weights: parameters, shapes, values, gradients; and the net."""
     rest = ("one picture", "a batch", "two calls in eval mode", "two calls in training", "output", "gradients")
     net, other = answer(), answer()
-    if not isinstance(net, nn.Module):
-        raise Refused(f"Your class is no module: write `class {name}(nn.Module):`, and `super().__init__()` first.")
     if any(map(nn.parameter.is_lazy, net.parameters())):
         raise Refused(
             "A lazy layer learns no number before its first call: say its inputs, as in `nn.Linear(512, 32)`."
@@ -281,14 +275,14 @@ def _looked_at(answer, name, seed, count):
     x = numbers(count, 3, 32, 32)
     before = x.clone()
     one = net.eval()(x[:1])
-    seen["one picture"] = str(tuple(one.shape)) if isinstance(one, torch.Tensor) else _kind(one)
+    seen["one picture"] = str(tuple(one.shape)) if isinstance(one, torch.Tensor) else kind_of(one)
     try:
         output = net(x)
     except Exception:
         return seen | {"a batch": "stops with an error"} | dict.fromkeys(rest[2:], NOT), None
     if not torch.equal(x, before):
         raise Refused("Your `forward` changes its input: make a new tensor, without `+=`, `tanh_` and the like on it.")
-    seen["a batch"] = str(tuple(output.shape)) if isinstance(output, torch.Tensor) else _kind(output)
+    seen["a batch"] = str(tuple(output.shape)) if isinstance(output, torch.Tensor) else kind_of(output)
     if not _is_usual(output) or output.shape != (count, 2):
         return seen | dict.fromkeys(rest[2:], NOT) | {"output": output}, None
     seen["two calls in eval mode"] = "alike" if torch.equal(output, net(x)) else "differ"
@@ -307,7 +301,7 @@ def _looked_at(answer, name, seed, count):
 
 
 def _used_net(answer, seed, count):
-    return _looked_at(answer, "Net", seed, count)[0]
+    return _looked_at(answer, seed, count)[0]
 
 
 def _net_cases(seed):
@@ -555,7 +549,7 @@ class NetAverage(_Net):
 
 
 def _used_functional(answer, seed, count):
-    seen, net = _looked_at(answer, "FunctionalNet", seed, count)
+    seen, net = _looked_at(answer, seed, count)
     rest = ("modules without parameters", "dropped before the last layer", "what stays is multiplied by", "pictures")
     if net is None:
         return seen | dict.fromkeys(rest, NOT)
@@ -786,8 +780,6 @@ def _residual_cases(seed):
 
 def _used_residual(answer, seed, in_channels, out_channels, x):
     block = answer(in_channels, out_channels)
-    if not isinstance(block, nn.Module):
-        raise Refused("Your class is no module: write `class Residual(nn.Module):`, and `super().__init__()` first.")
     shapes = {name: str(tuple(value.shape)) for name, value in sorted(block.named_parameters())}
     want = _residual_shapes(in_channels, out_channels)
     seen = {"parameters": ", ".join(f"{name} {shape}" for name, shape in shapes.items())}
@@ -1040,7 +1032,7 @@ def _used_save(answer, seed, hidden, x):
         kept = [obj, *obj.values()] if isinstance(obj, dict) else []  # a state dict, or a checkpoint that holds one
         states = (one for one in kept if isinstance(one, dict))
         found = any(one and all(isinstance(value, torch.Tensor) for value in one.values()) for one in states)
-        seen["saved"] = "a state dict" if found else f"a {type(obj).__name__}"
+        seen["saved"] = "a state dict" if found else kind_of(obj)
         return save(obj, *args, **kwargs)
 
     def watched_load(*args, **kwargs):
@@ -1060,10 +1052,10 @@ def _used_save(answer, seed, hidden, x):
             torch.save, torch.load = save, load
             scope.update(names)
         seen["files left in the folder"] = str(len(list(pathlib.Path(folder).iterdir())))
-    if result is ... or (result is None and _is_empty(answer)):
+    if result is ...:
         return result
     known = {id(fresh): "`fresh`", id(model): "`model` itself"}
-    seen["returned"] = known.get(id(result), _kind(result))
+    seen["returned"] = known.get(id(result), kind_of(result))
     if result is not fresh:
         return seen
     if any(not torch.equal(value, before[name]) for name, value in model.state_dict().items()):

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from helpers import ops, shapes
 
-from .engine import Refused, exercise
+from .engine import Refused, exercise, kind_of
 
 
 def _numbers(seed):
@@ -982,7 +982,7 @@ def _reached(answer, size, target):
     if layers is None or layers is ...:
         return layers
     if type(layers) not in (list, tuple):
-        raise Refused(f"{FORM}; yours is {_kind(layers)}.")
+        raise Refused(f"{FORM}; yours is {kind_of(layers)}.")
     if len(layers) > MOST_LAYERS:
         raise Refused(f"At most {MOST_LAYERS} layers are allowed, and yours are {len(layers)}.")
     for number, layer in enumerate(layers, start=1):
@@ -1005,18 +1005,13 @@ def _reached(answer, size, target):
 
 def _check_layer(number, layer):
     if type(layer) not in (list, tuple) or len(layer) != 4:
-        given = shapes.short(layer) if type(layer) in (tuple, list, int) else _kind(layer)
+        given = shapes.short(layer) if type(layer) in (tuple, list, int) else kind_of(layer)
         raise Refused(f"{FORM}; your layer {number} is {given}.")
     for name, (low, high), value in zip(NAMES, LIMITS, layer, strict=True):
         if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-            raise Refused(f"{FORM}; in your layer {number}, {name} is {_kind(value)}.")
+            raise Refused(f"{FORM}; in your layer {number}, {name} is {kind_of(value)}.")
         if not low <= value <= high:
             raise Refused(f"In your layer {number}, {name} is {shapes.short(value)}; it must lie from {low} to {high}.")
-
-
-def _kind(value):
-    name = type(value).__name__[:40]
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _reach_cases(seed):
