@@ -265,7 +265,7 @@ def seconds(function: Callable[[], object], repeat: int = 5) -> float:
     return min(times)
 
 
-def progress(epochs: Iterable[int]) -> Iterable[int]:
+def with_bar(epochs: Iterable[int]) -> Iterable[int]:
     """Return the epochs to loop over, with a progress bar where somebody watches."""
     return tqdm(epochs, unit="epoch", disable=not _watched())
 
@@ -277,6 +277,7 @@ def compiled(model: nn.Module, images: Tensor) -> nn.Module | None:
     C++ compiler, the reason is printed and None comes back.
 
     Args:
+        model: takes the images.
         images: a batch of the shape that will be used, on the model's device.
     """
     try:
