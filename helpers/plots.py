@@ -1,4 +1,7 @@
-"""Pictures: images, kernels, signed maps and curves. Each drawing function returns the Axes it drew on."""
+"""Pictures: images, kernels, signed maps and curves. Each drawing function returns the Axes it drew on.
+
+Each of these functions raises ValueError for what it cannot draw; the message names the value and says what is needed.
+"""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ ARROWS = {
     "exercises": (("shapes", "ops", "progress"), ("torch", "numpy", "IPython")),
     "predictions": (("widgets",), ()),
     "widgets": (
-        ("shapes", "ops", "kernels", "plots", "data", "download", "train", "progress", "exercises"),
-        ("torch", "numpy", "PIL", "IPython", "psutil", "traitlets", "ipywidgets", "anywidget"),
+        ("shapes", "kernels", "plots", "data", "download", "train", "progress", "exercises"),
+        ("torch", "numpy", "IPython", "psutil", "traitlets", "anywidget"),
     ),
 }
 # Imported inside the function that needs them, because they take long to load.
