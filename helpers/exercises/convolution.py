@@ -6,24 +6,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .cases import draws, in_words
 from .engine import exercise
-
-
-def _numbers(seed):
-    """Return a maker of float32 tensors of a given shape, and a source of whole numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator), random.Random(seed)
-
-
-def _label(**values):
-    return ", ".join(f"{name} {tuple(v.shape) if isinstance(v, torch.Tensor) else v}" for name, v in values.items())
-
 
 # 1. One patch
 
 
 def _patch_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for size, kernel_size, row, col in (
         ((9, 8), (3, 2), choose.choice((4, 5)), 1),
@@ -35,7 +25,7 @@ def _patch_cases(seed):
         ((4, 5), (1, 1), 3, 4),
     ):
         x, kernel = numbers(*size), numbers(*kernel_size)
-        cases.append((_label(x=x, kernel=kernel, row=row, col=col), (x, kernel, row, col), {}))
+        cases.append((in_words(x=x, kernel=kernel, row=row, col=col), (x, kernel, row, col), {}))
     return cases
 
 
@@ -146,7 +136,7 @@ def _clipped_patch(x, kernel, row, col):
 
 
 def _convolve_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for size, kernel_size in (
         ((choose.choice((8, 9)), 6), (3, 2)),
@@ -158,7 +148,7 @@ def _convolve_cases(seed):
         ((4, 7), (1, 3)),
     ):
         x, kernel = numbers(*size), numbers(*kernel_size)
-        cases.append((_label(x=x, kernel=kernel), (x, kernel), {}))
+        cases.append((in_words(x=x, kernel=kernel), (x, kernel), {}))
     return cases
 
 
@@ -306,7 +296,7 @@ def convolve_never_reset(x, kernel):
 
 
 def _channel_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for x_shape, weight_shape, with_bias in (
         ((2, 3, choose.choice((7, 8)), 6), (4, 3, 5, 2), True),
@@ -319,7 +309,7 @@ def _channel_cases(seed):
     ):
         x, weight = numbers(*x_shape), numbers(*weight_shape)
         bias = {"bias": numbers(weight_shape[0])} if with_bias else {}
-        cases.append((_label(x=x, weight=weight, **(bias or {"bias": None})), (x, weight), bias))
+        cases.append((in_words(x=x, weight=weight, **(bias or {"bias": None})), (x, weight), bias))
     return cases
 
 
@@ -482,7 +472,7 @@ def _count_cases(seed):
         (1, choose.randint(20, 40), (1, 7), True),
     ]
     names = ("in_channels", "out_channels", "kernel_size", "bias")
-    cases = [(_label(**dict(zip(names, values, strict=True))), values, {}) for values in settings]
+    cases = [(in_words(**dict(zip(names, values, strict=True))), values, {}) for values in settings]
     return [*cases, ("in_channels 2, out_channels 7, kernel_size (5, 3)", (2, 7, (5, 3)), {})]
 
 
@@ -586,7 +576,7 @@ def count_square(in_channels, out_channels, kernel_size, bias=True):
 
 
 def _gradient_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for x_shape, upstream_shape in (
         ((2, choose.choice((8, 9)), 11), (2, 6, 7)),
@@ -598,7 +588,7 @@ def _gradient_cases(seed):
         ((2, 3, 4), (2, 3, 4)),
     ):
         x, upstream = numbers(*x_shape), numbers(*upstream_shape)
-        cases.append((_label(x=x, upstream=upstream), (x, upstream), {}))
+        cases.append((in_words(x=x, upstream=upstream), (x, upstream), {}))
     return cases
 
 
@@ -724,7 +714,7 @@ def gradient_short(x, upstream):
 
 
 def _group_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for x_shape, weight_shape, groups in (
         ((2, 8, choose.choice((7, 9)), 3), (6, 4, 5, 2), {"groups": 2}),
@@ -735,7 +725,7 @@ def _group_cases(seed):
         ((2, 3, 6, 7), (5, 3, 4, 2), {}),
     ):
         x, weight = numbers(*x_shape), numbers(*weight_shape)
-        cases.append((_label(x=x, weight=weight, **groups), (x, weight), groups))
+        cases.append((in_words(x=x, weight=weight, **groups), (x, weight), groups))
     return cases
 
 

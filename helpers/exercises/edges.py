@@ -6,6 +6,7 @@ import random
 import torch
 from torch.nn import functional as F
 
+from .cases import draws
 from .engine import Refused, exercise
 
 
@@ -13,11 +14,6 @@ def _step(side, low, high, height, width):
     """Return a picture of two parts: bright where `side(row, column)` is true, both counted from the middle."""
     rows, columns = torch.meshgrid(torch.arange(height) - height // 2, torch.arange(width) - width // 2, indexing="ij")
     return torch.where(side(rows, columns), high, low)
-
-
-def _noise(seed):
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator)
 
 
 # 1. A blur
@@ -401,7 +397,7 @@ def diagonal_line():
 
 
 def _merge_cases(seed):
-    noise, choose = _noise(seed), random.Random(seed)
+    noise, choose = draws(seed), random.Random(seed)
     shapes = [
         ((5, 3), (2, 4)),
         ((3, 3), (3, 3)),
@@ -549,7 +545,7 @@ def merge_overwritten(first, second):
 
 
 def _separate_cases(seed):
-    noise, choose = _noise(seed), random.Random(seed)
+    noise, choose = draws(seed), random.Random(seed)
 
     def line(size):
         """Return numbers far from 0, of so few digits that a product of two is exact in float32 and in float64."""
@@ -743,7 +739,7 @@ def separate_always_none(kernel):
 
 
 def _learn_cases(seed):
-    noise = _noise(seed)
+    noise = draws(seed)
     prewitt = vertical_edges.function()
     cases = [("a hidden kernel without any pattern", noise(3, 3)), ("Prewitt, turned", prewitt.T.contiguous())]
     return [(label, (kernel, noise(4, 1, 12, 11)), {}) for label, kernel in cases]

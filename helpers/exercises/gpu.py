@@ -11,11 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .cases import generator
 from .engine import Refused, exercise, kind_of
-
-
-def _generator(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def _filled(model, seed):
@@ -25,7 +22,7 @@ def _filled(model, seed):
 
 
 def _fill(values, seed):
-    g = _generator(seed)
+    g = generator(seed)
     with torch.no_grad():
         for value in values:
             value.copy_(torch.randn(value.shape, generator=g) / max(value[0].numel(), 4) ** 0.5)
@@ -52,7 +49,7 @@ class _Recorded(nn.Module):
 def _step_cases(seed):
     cases = []
     for number, (count, features, device) in enumerate(((6, 5, "cpu"), (9, 4, "meta"), (8, 3, "meta"), (5, 6, "cpu"))):
-        g = _generator(10 * seed + number)
+        g = generator(10 * seed + number)
         images = torch.randn(count, features, generator=g)
         labels = torch.randperm(count, generator=g) % 3
         lr = (0.5, 0.1, 0.2, 0.05)[number]
@@ -261,7 +258,7 @@ class _Reader:
 
     def __call__(self, name):
         self.calls += 1
-        return torch.randn(3, 4, 5, generator=_generator(sum((i + 1) * ord(c) for i, c in enumerate(name))))
+        return torch.randn(3, 4, 5, generator=generator(sum((i + 1) * ord(c) for i, c in enumerate(name))))
 
 
 def _names_cases(seed):
@@ -531,7 +528,7 @@ class _Watched(nn.Module):
 def _evaluate_cases(seed):
     cases = []
     for number, sizes in enumerate(((4, 4, 3), (5, 2), (6,), (3, 3, 3, 1))):
-        g = _generator(10 * seed + number)
+        g = generator(10 * seed + number)
         features, classes = 4 + number, 3
         batches = [
             (torch.randn(size, features, generator=g), torch.randint(classes, (size,), generator=g)) for size in sizes
@@ -754,7 +751,7 @@ def _resume_cases(seed):
     for number, (count, features, done, epochs) in enumerate(
         ((11, 5, 2, 4), (10, 4, 1, 4), (8, 6, 3, 5), (7, 3, 2, 3))
     ):
-        g = _generator(10 * seed + number)
+        g = generator(10 * seed + number)
         images = torch.randn(count, features, generator=g)
         labels = torch.randperm(count, generator=g) % 3
         label = f"{count} images, interrupted after {done} of {epochs} epochs"
@@ -944,7 +941,7 @@ def _net_seen(answer, size, shrink):
         return net
     if not isinstance(net, nn.Module):
         raise Refused(f"Return a net, a module of torch: yours is {kind_of(net)}.")
-    images = torch.randn(3, 3, size, size, generator=_generator(size))
+    images = torch.randn(3, 3, size, size, generator=generator(size))
     if any(map(nn.parameter.is_lazy, net.parameters())):
         net(images)
     values = sorted(net.parameters(), key=lambda value: (-value.dim(), value.shape))  # whichever is made first

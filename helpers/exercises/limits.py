@@ -9,13 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .cases import draws, in_words
 from .engine import Refused, exercise, kind_of
-
-
-def _numbers(seed):
-    """Return a maker of float32 tensors of a given shape, and a source of whole numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator), random.Random(seed)
 
 
 def _images(answer, images, *args):
@@ -30,10 +25,6 @@ def _images(answer, images, *args):
     if result.layout != torch.strided or result.device.type != "cpu":
         raise Refused("Return an ordinary tensor on the CPU, as `images` is.")
     return result
-
-
-def _label(**values):
-    return ", ".join(f"{name} {tuple(v.shape) if isinstance(v, torch.Tensor) else v}" for name, v in values.items())
 
 
 # 1. Counting
@@ -287,7 +278,7 @@ class _Watched(nn.Module):
 
 
 def _accuracy_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for shape, batch_size, training in (
         ((11, 2, 3, 5), 4, True),
@@ -520,13 +511,13 @@ def accuracy_without_rest(model, images, labels, batch_size=64):
 
 
 def _permute_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     generator = torch.Generator().manual_seed(seed)
     cases = []
     for shape in ((7, 3, 5, 10 + seed % 7), (5, 2, choose.choice((6, 8)), 7), (6, 1, 9, 4), (2, 4, 5, 8)):
         images = numbers(*shape)
         order = torch.randperm(images[0, 0].numel(), generator=generator)
-        cases.append((_label(images=images, order=order), (images, order), {}))
+        cases.append((in_words(images=images, order=order), (images, order), {}))
     return cases
 
 
@@ -708,7 +699,7 @@ _EDGES = {
 
 
 def _crop_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for shape, padding in (
         ((6, 3, 7, choose.choice((8, 9))), 2),
@@ -718,7 +709,7 @@ def _crop_cases(seed):
         ((9, 3, 6, 4), 2),
     ):
         images = numbers(*shape)
-        cases.append((_label(images=images, padding=padding), (images, padding), {}))
+        cases.append((in_words(images=images, padding=padding), (images, padding), {}))
     return cases
 
 

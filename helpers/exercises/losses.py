@@ -9,18 +9,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .cases import generator
 from .engine import Refused, exercise, kind_of
-
-
-def _generator(seed):
-    return torch.Generator().manual_seed(seed)
-
 
 # 1. log-softmax
 
 
 def _log_softmax_cases(seed):
-    g = _generator(seed)
+    g = generator(seed)
     mild = torch.randn(3, 5, generator=g)
     far = 1000.0 * torch.tensor([[1.0, -1, 0, 0.5], [-1, -0.9, 0.2, 1], [0.1, 1, -1, 0.3]])
     far = far + torch.randn(3, 4, generator=g)
@@ -161,7 +157,7 @@ def log_softmax_base_two(logits):
 
 
 def _cross_entropy_cases(seed):
-    g = _generator(seed)
+    g = generator(seed)
 
     def case(n, c, kind="", last=1):
         logits, labels = torch.randn(n, c, generator=g), torch.randint(c, (n,), generator=g)
@@ -368,7 +364,7 @@ def cross_entropy_log_of_softmax(logits, labels):
 
 
 def _bce_cases(seed):
-    g = _generator(seed)
+    g = generator(seed)
     logits = torch.randn(7, generator=g) * 1.5
     far = torch.tensor([1000.0, -1000, 800, -900, 0.5]) + torch.randn(5, generator=g)
     return [
@@ -525,7 +521,7 @@ def bce_each(logits, labels):
 
 def _lists(seed, shapes, count, dtype=torch.float32):
     """Return `count` lists of tensors of the given shapes."""
-    g = _generator(seed)
+    g = generator(seed)
     return [[torch.randn(shape, generator=g).to(dtype) for shape in shapes] for _ in range(count)]
 
 
@@ -1107,7 +1103,7 @@ def _train_cases(seed):
     for number, (examples, width, classes, epochs, batch_size, lr) in enumerate(
         ((11, 5, 3, 2, 4, 0.3), (9, 4, 2, 3, 3, 0.1), (6, 3, 4, 2, 6, 0.5), (7, 6, 3, 1, 5, 0.2))
     ):
-        g = _generator(10 * seed + number)
+        g = generator(10 * seed + number)
         model = nn.Sequential(nn.Linear(width, 7), nn.BatchNorm1d(7), nn.ReLU(), nn.Linear(7, classes))
         with torch.no_grad():
             for value in model.parameters():

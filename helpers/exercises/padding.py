@@ -11,17 +11,8 @@ from torch.nn import functional as F
 
 from helpers import ops, shapes
 
+from .cases import draws, in_words
 from .engine import Refused, exercise, kind_of
-
-
-def _numbers(seed):
-    """Return a maker of float32 tensors of a given shape, and a source of whole numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator), random.Random(seed)
-
-
-def _label(**values):
-    return ", ".join(f"{name} {tuple(v.shape) if isinstance(v, torch.Tensor) else v}" for name, v in values.items())
 
 
 def _telling(task, draw, apart_from=()):
@@ -60,7 +51,7 @@ def _size_cases(seed):
         {"size": choose.randint(7, 9), "kernel_size": 1, "padding": 2, "dilation": 4},
         {"size": 28, "kernel_size": 7, "stride": 1, "padding": 2, "dilation": 3},
     ]
-    return [(_label(**setting), (setting.pop("size"), setting.pop("kernel_size")), setting) for setting in settings]
+    return [(in_words(**setting), (setting.pop("size"), setting.pop("kernel_size")), setting) for setting in settings]
 
 
 @exercise(
@@ -190,7 +181,7 @@ MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def _pad_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     settings = [
         ((2, 3, 5, choose.choice((6, 7))), 2, "reflect"),
         ((2, 3, choose.choice((4, 6)), 5), 2, "circular"),
@@ -205,9 +196,9 @@ def _pad_cases(seed):
     cases = []
     for shape, padding, mode in settings:
         x = numbers(*shape)
-        cases.append((_label(x=x, padding=padding, mode=repr(mode)), (x, padding, mode), {}))
+        cases.append((in_words(x=x, padding=padding, mode=repr(mode)), (x, padding, mode), {}))
     x = numbers(2, 3, 4, 3)
-    return [*cases, (_label(x=x, padding=1), (x, 1), {})]
+    return [*cases, (in_words(x=x, padding=1), (x, 1), {})]
 
 
 @exercise(
@@ -420,7 +411,7 @@ def _same_cases(seed):
         (1, 3),
         (2, 1),
     ]
-    cases = [(_label(kernel_size=k, dilation=d), (k, d), {}) for k, d in settings]
+    cases = [(in_words(kernel_size=k, dilation=d), (k, d), {}) for k, d in settings]
     return [*cases, ("kernel_size 4", (4,), {})]
 
 
@@ -563,7 +554,7 @@ def _unread_cases(seed):
         {"size": 11, "kernel_size": 2, "stride": 4, "padding": 3},  # the first window lies in the padding
         {"size": 10, "kernel_size": 2, "stride": 3, "padding": 6, "dilation": 7},
     ]
-    return [(_label(**setting), (setting.pop("size"), setting.pop("kernel_size")), setting) for setting in settings]
+    return [(in_words(**setting), (setting.pop("size"), setting.pop("kernel_size")), setting) for setting in settings]
 
 
 @exercise(
@@ -693,7 +684,7 @@ def unread_one_window_less(size, kernel_size, stride=1, padding=0, dilation=1):
 
 
 def _strided_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for x_shape, weight_shape, stride in (
         ((2, 3, 11, choose.choice((8, 9))), (5, 3, 4, 2), 3),
@@ -703,9 +694,9 @@ def _strided_cases(seed):
         ((2, 3, 4, 7), (2, 3, 4, 3), 5),
     ):
         x, weight = numbers(*x_shape), numbers(*weight_shape)
-        cases.append((_label(x=x, weight=weight, stride=stride), (x, weight, stride), {}))
+        cases.append((in_words(x=x, weight=weight, stride=stride), (x, weight, stride), {}))
     x, weight = numbers(2, 2, 5, 4), numbers(3, 2, 2, 3)
-    return [*cases, (_label(x=x, weight=weight), (x, weight), {})]
+    return [*cases, (in_words(x=x, weight=weight), (x, weight), {})]
 
 
 @exercise(
@@ -821,7 +812,7 @@ def strided_short(x, weight, stride=1):
 
 
 def _dilated_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for x_shape, weight_shape, dilation in (
         ((2, 3, 13, choose.choice((10, 11))), (5, 3, 4, 2), 3),
@@ -831,9 +822,9 @@ def _dilated_cases(seed):
         ((2, 3, 5, 9), (2, 3, 3, 5), 2),
     ):
         x, weight = numbers(*x_shape), numbers(*weight_shape)
-        cases.append((_label(x=x, weight=weight, dilation=dilation), (x, weight, dilation), {}))
+        cases.append((in_words(x=x, weight=weight, dilation=dilation), (x, weight, dilation), {}))
     x, weight = numbers(2, 2, 5, 4), numbers(3, 2, 2, 3)
-    return [*cases, (_label(x=x, weight=weight), (x, weight), {})]
+    return [*cases, (in_words(x=x, weight=weight), (x, weight), {})]
 
 
 @exercise(
