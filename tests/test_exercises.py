@@ -685,7 +685,7 @@ def test_a_fact_that_is_not_so_is_said_in_words():
         ({"images move": True, "shape": "(3, 2)"}, "the result's shape should be '(2, 3)', and yours is '(3, 2)'."),
         ({"images move": True, "shape": "(2, 3)"}, ""),
     ):
-        assert engine._plain_difference(facts, engine._plain(other), "the result", "yours") == said
+        assert engine._plain_difference(facts, engine._plain(other), "the result") == said
 
 
 @each

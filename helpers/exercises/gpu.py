@@ -1,7 +1,6 @@
 """The exercises of notebook 10, GPU training: to a device, names as labels, measure, go on, and make a map smaller."""
 
 import copy
-import numbers
 import os
 import random
 import re
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..shapes import is_whole
 from .cases import generator
 from .engine import Refused, exercise, kind_of
 
@@ -309,7 +309,7 @@ def _read_all(answer, names, classes):
                     "Your label is one-hot: a row of zeros with a single one. Cross-entropy takes the class's place "
                     "itself, one whole number."
                 )
-        if not isinstance(label, numbers.Integral) or isinstance(label, bool):
+        if not is_whole(label):
             raise Refused("The label must be one whole number, the place of the class in `classes`.")
         pictures.append(picture)
         labels.append(int(label))

@@ -1,7 +1,6 @@
 """The exercises of notebook 05, padding, stride and dilation. Each asks for one idea more than the one before."""
 
 import math
-import numbers
 import random
 from itertools import pairwise
 
@@ -9,8 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from helpers import ops, shapes
-
+from .. import ops, shapes
 from .cases import draws, in_words
 from .engine import Refused, exercise, kind_of
 
@@ -177,8 +175,6 @@ def size_one_more_place(size, kernel_size, stride=1, padding=0, dilation=1):
 
 # 2. Padding by hand
 
-MODES = ("zeros", "reflect", "replicate", "circular")
-
 
 def _pad_cases(seed):
     numbers, choose = draws(seed), random.Random(seed)
@@ -191,7 +187,7 @@ def _pad_cases(seed):
         ((1, 2, 3, 4), 3, "circular"),
         ((1, 2, 3, 2), 4, "replicate"),
         ((2, 2, 3, 5), 1, "reflect"),
-        *(((2, 1, 3, 4), 0, mode) for mode in MODES),
+        *(((2, 1, 3, 4), 0, mode) for mode in ("zeros", "reflect", "replicate", "circular")),
     ]
     cases = []
     for shape, padding, mode in settings:
@@ -961,10 +957,10 @@ def dilated_columns(x, weight, dilation=1):
 
 # 7. From one size to another
 
-MOST_LAYERS, LARGEST_KERNEL, LARGEST_STRIDE, LARGEST_DILATION = 12, 7, 3, 3
-NAMES = ("kernel_size", "stride", "padding", "dilation")
-LIMITS = ((1, LARGEST_KERNEL), (1, LARGEST_STRIDE), (0, LARGEST_KERNEL), (1, LARGEST_DILATION))
-FORM = "Return a list of layers, each a tuple (kernel_size, stride, padding, dilation) of four whole numbers"
+_MOST_LAYERS, _LARGEST_KERNEL, _LARGEST_STRIDE, _LARGEST_DILATION = 12, 7, 3, 3
+_NAMES = ("kernel_size", "stride", "padding", "dilation")
+_LIMITS = ((1, _LARGEST_KERNEL), (1, _LARGEST_STRIDE), (0, _LARGEST_KERNEL), (1, _LARGEST_DILATION))
+_FORM = "Return a list of layers, each a tuple (kernel_size, stride, padding, dilation) of four whole numbers"
 
 
 def _reached(answer, size, target):
@@ -973,9 +969,9 @@ def _reached(answer, size, target):
     if layers is None or layers is ...:
         return layers
     if type(layers) not in (list, tuple):
-        raise Refused(f"{FORM}; yours is {kind_of(layers)}.")
-    if len(layers) > MOST_LAYERS:
-        raise Refused(f"At most {MOST_LAYERS} layers are allowed, and yours are {len(layers)}.")
+        raise Refused(f"{_FORM}; yours is {kind_of(layers)}.")
+    if len(layers) > _MOST_LAYERS:
+        raise Refused(f"At most {_MOST_LAYERS} layers are allowed, and yours are {len(layers)}.")
     for number, layer in enumerate(layers, start=1):
         _check_layer(number, layer)
     sizes = [size]
@@ -997,10 +993,10 @@ def _reached(answer, size, target):
 def _check_layer(number, layer):
     if type(layer) not in (list, tuple) or len(layer) != 4:
         given = shapes.short(layer) if type(layer) in (tuple, list, int) else kind_of(layer)
-        raise Refused(f"{FORM}; your layer {number} is {given}.")
-    for name, (low, high), value in zip(NAMES, LIMITS, layer, strict=True):
-        if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-            raise Refused(f"{FORM}; in your layer {number}, {name} is {kind_of(value)}.")
+        raise Refused(f"{_FORM}; your layer {number} is {given}.")
+    for name, (low, high), value in zip(_NAMES, _LIMITS, layer, strict=True):
+        if not shapes.is_whole(value):
+            raise Refused(f"{_FORM}; in your layer {number}, {name} is {kind_of(value)}.")
         if not low <= value <= high:
             raise Refused(f"In your layer {number}, {name} is {shapes.short(value)}; it must lie from {low} to {high}.")
 
@@ -1028,9 +1024,9 @@ def _reach_cases(seed):
     title="Find the layers",
     contract="`layers_to_reach(size, target)`: a list of convolution layers that lead from `size` pixels to `target` "
     "pixels along one axis, 1 ≤ `target` ≤ `size`. Each layer is a tuple (kernel_size, stride, padding, dilation); "
-    f"kernel_size and padding are at most {LARGEST_KERNEL}, stride and dilation at most {LARGEST_STRIDE}, and "
+    f"kernel_size and padding are at most {_LARGEST_KERNEL}, stride and dilation at most {_LARGEST_STRIDE}, and "
     f"there are at "
-    f"most {MOST_LAYERS} layers. Any list that leads there is right.  \n"
+    f"most {_MOST_LAYERS} layers. Any list that leads there is right.  \n"
     "Example: [(3, 2, 1, 1), (2, 1, 0, 1)] leads from 28 to 14, then to 13.",
     hints=(
         "Which layer takes about half of the pixels away? Which one takes away exactly one?",
