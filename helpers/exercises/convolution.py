@@ -32,8 +32,7 @@ def _patch_cases(seed):
 @exercise(
     title="The sum over one patch",
     contract="`patch_sum(x, kernel, row, col)`: `x` is (H, W), `kernel` is (kh, kw), the answer a tensor with one "
-    "number and no axes, which keeps the dtype and the gradient. "
-    "The patch's upper left corner is at `row`, `col`.  \n"
+    "number and no axes, which keeps the dtype and the gradient. The patch's upper left corner is at `row`, `col`.  \n"
     "Example: a 2×2 kernel of ones at row 0, col 0 gives the sum of the four pixels in the upper left corner.",
     hints=(
         "How many rows and how many columns of `x` does the kernel cover?",
@@ -154,9 +153,8 @@ def _convolve_cases(seed):
 
 @exercise(
     title="Slide the kernel over the picture",
-    contract="`convolve(x, kernel)`: `x` is (H, W), `kernel` is (kh, kw), the answer is (H − kh + 1, W − kw + 1) "
-    "and keeps the dtype and the gradient. "
-    "Pixel [i, j] is the patch sum at row i, col j.  \n"
+    contract="`convolve(x, kernel)`: `x` is (H, W), `kernel` is (kh, kw), the answer is (H − kh + 1, W − kw + 1) and "
+    "keeps the dtype and the gradient. Pixel [i, j] is the patch sum at row i, col j.  \n"
     "Example: a 5×4 picture and a 3×2 kernel give 3×3 numbers.",
     hints=(
         "In how many places does a kernel of 3 rows fit on a picture of 5 rows? Put it there and count.",
@@ -315,20 +313,17 @@ def _channel_cases(seed):
 
 @exercise(
     title="Many channels in, many channels out",
-    contract="`conv2d(x, weight, bias=None)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw), `bias` "
-    "is (C_out,) or None; the answer "
-    "is (N, C_out, H − kh + 1, W − kw + 1) and keeps the dtype and the gradient.  \n"
-    "Example: `x` (1, 3, 32, 32) and `weight` (16, 3, 3, 3) give (1, 16, 30, 30). Any way to the right "
-    "numbers counts, `F.conv2d` as well: "
-    "it only leaves nothing to learn.",
+    contract="`conv2d(x, weight, bias=None)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw), `bias` is "
+    "(C_out,) or None; the answer is (N, C_out, H − kh + 1, W − kw + 1) and keeps the dtype and the gradient.  \n"
+    "Example: `x` (1, 3, 32, 32) and `weight` (16, 3, 3, 3) give (1, 16, 30, 30). Any way to the right numbers "
+    "counts, `F.conv2d` as well: it only leaves nothing to learn.",
     hints=(
         "One output channel belongs to one kernel, and that kernel has a grid for each input channel. What "
         "happens to the grids' results?",
         "`x[:, :, i : i + kh, j : j + kw]` is (N, C_in, kh, kw): the patch of all pictures and channels. "
         "Give it an axis for C_out with `[:, None]` and multiply it by `weight`.",
         "`out[:, :, i, j] = (patch[:, None] * weight).sum(dim=(2, 3, 4))` for every place; at the end add "
-        "`bias[:, None, None]`, "
-        "unless it is None.",
+        "`bias[:, None, None]`, unless it is None.",
     ),
     cases=_channel_cases,
     gradients=True,
@@ -595,9 +590,8 @@ def _gradient_cases(seed):
 @exercise(
     title="One weight, used everywhere",
     contract="`kernel_gradient(x, upstream)`: `x` is (N, H, W), N pictures convolved with one kernel (kh, kw); "
-    "`upstream` is (N, H_out, W_out), the "
-    "gradient of the loss for every output pixel; the answer is (kh, kw), the gradient for the kernel, in the "
-    "dtype of `x`. kh = H − H_out + 1, kw = W − W_out + 1.  \n"
+    "`upstream` is (N, H_out, W_out), the gradient of the loss for every output pixel; the answer is (kh, kw), the "
+    "gradient for the kernel, in the dtype of `x`. kh = H − H_out + 1, kw = W − W_out + 1.  \n"
     "Example: with an `upstream` of ones, entry [0, 0] is the sum of all pixels that kernel[0, 0] has met.",
     hints=(
         "How much does output pixel [r, c] change when kernel[i, j] grows by 1? By exactly one pixel of `x`: which?",
@@ -731,19 +725,17 @@ def _group_cases(seed):
 
 @exercise(
     title="Groups that do not see each other",
-    contract="`grouped_conv2d(x, weight, groups=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in / groups, "
-    "kh, kw); the answer is "
-    "(N, C_out, H − kh + 1, W − kw + 1) and keeps the dtype and the gradient. The channels are split in order into "
-    "`groups` equal parts, the input's and the "
-    "output's; each output part reads the input part of the same number.  \n"
+    contract="`grouped_conv2d(x, weight, groups=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in / groups, kh, "
+    "kw); the answer is (N, C_out, H − kh + 1, W − kw + 1) and keeps the dtype and the gradient. The channels are "
+    "split in order into `groups` equal parts, the input's and the output's; each output part reads the input part of "
+    "the same number.  \n"
     "Example: with `groups` = C_in each kernel sees a single channel: that is a depthwise convolution.",
     hints=(
         "A grouped convolution is several small convolutions side by side. Which channels go into the first one?",
         "With a = C_in / groups, group g reads the channels from g·a up to (g + 1)·a. Which rows of `weight` "
         "belong to it?",
-        "`x.chunk(groups, dim=1)` and `weight.chunk(groups, dim=0)` give the parts: convolve them pair by "
-        "pair and join the results "
-        "with `torch.cat(parts, dim=1)`.",
+        "`x.chunk(groups, dim=1)` and `weight.chunk(groups, dim=0)` give the parts: convolve them pair by pair and "
+        "join the results with `torch.cat(parts, dim=1)`.",
     ),
     cases=_group_cases,
     gradients=True,

@@ -176,8 +176,7 @@ def _cross_entropy_cases(seed):
 @exercise(
     title="Cross-entropy from logits",
     contract="`cross_entropy(logits, labels)`: `logits` is (N, C), `labels` is (N,), int64, the index of the right "
-    "class "
-    "of each example; the answer is the mean of −log p over the N examples, p being the probability of the "
+    "class of each example; the answer is the mean of −log p over the N examples, p being the probability of the "
     "right class: a tensor with one number and no axes, which keeps the dtype and the gradient. Logits of ±1000 must "
     "work.  \n"
     "Example: logits [[0, 0]] and labels [1] give 0.693, which is −log ½.",
@@ -588,8 +587,7 @@ def _momentum_cases(seed):
 @exercise(
     title="One step of SGD with momentum",
     contract="`momentum_step(parameters, gradients, velocities, lr, momentum)`: three lists of tensors, one of each "
-    "for "
-    "every parameter. First each velocity becomes `momentum` times itself plus the gradient; then each parameter "
+    "for every parameter. First each velocity becomes `momentum` times itself plus the gradient; then each parameter "
     "moves by −`lr` times its new velocity. Return the new parameters and the new velocities, two lists; you may make "
     "new tensors or change the given ones.  \n"
     "Example: parameter 1, gradient 2, velocity 3, lr 0.1, momentum 0.9 give velocity 4.7 and parameter 0.53.",
@@ -674,8 +672,7 @@ def _each(step):
 
 @momentum_step.wrong(
     "You weight the gradient with 1 − momentum: torch adds the whole gradient, v = momentum · v + g. Yours is a "
-    "running "
-    "mean, with steps that are smaller by that factor."
+    "running mean, with steps that are smaller by that factor."
 )
 @_each
 def momentum_damped(p, g, v, lr, momentum):
@@ -828,11 +825,10 @@ def _adam_cases(seed):
 @exercise(
     title="One step of Adam",
     contract="`adam_step(parameters, gradients, means, squares, step, lr=0.001, betas=(0.9, 0.999), eps=1e-8)`: lists "
-    "of "
-    "tensors as before; `means` and `squares` are the running means of the gradient and of its square, `step` counts "
-    "from 1. With betas b₁, b₂: m = b₁m + (1 − b₁)g and s = b₂s + (1 − b₂)g²; then m̂ = m / (1 − b₁ᵗ), "
-    "ŝ = s / (1 − b₂ᵗ) with t = `step`, and p = p − lr · m̂ / (√ŝ + eps). Return the new parameters, means and "
-    "squares (m and s, uncorrected), three lists.  \n"
+    "of tensors as before; `means` and `squares` are the running means of the gradient and of its square, `step` "
+    "counts from 1. With betas b₁, b₂: m = b₁m + (1 − b₁)g and s = b₂s + (1 − b₂)g²; then m̂ = m / (1 − b₁ᵗ), ŝ = s / "
+    "(1 − b₂ᵗ) with t = `step`, and p = p − lr · m̂ / (√ŝ + eps). Return the new parameters, means and squares (m and "
+    "s, uncorrected), three lists.  \n"
     "Example: at step 1, from zero means and squares, every number moves by about lr, however large its gradient is.",
     hints=(
         "Two running means for each parameter, renewed as velocities were, but each is a weighted mean: the new part "

@@ -54,15 +54,13 @@ def _size_cases(seed):
 
 @exercise(
     title="How large is the output?",
-    contract="`output_size(size, kernel_size, stride=1, padding=0, dilation=1)`: five whole numbers, in pixels "
-    "along one "
-    "axis; `padding` is added on *each* side. A whole number (int) comes out.  \n"
+    contract="`output_size(size, kernel_size, stride=1, padding=0, dilation=1)`: five whole numbers, in pixels along "
+    "one axis; `padding` is added on *each* side. A whole number (int) comes out.  \n"
     "Example: 32 pixels, a kernel of 3, stride 2 and padding 1 give 16.",
     hints=(
         "How many pixels does the padded input have? How many of them does the kernel reach over, its holes included?",
-        "The kernel reaches over dilation · (kernel_size − 1) + 1 pixels. What is left is the room to slide: "
-        "each whole "
-        "stride that fits into it is one more window after the first.",
+        "The kernel reaches over dilation · (kernel_size − 1) + 1 pixels. What is left is the room to slide: each "
+        "whole stride that fits into it is one more window after the first.",
         "`(size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1`: `//` rounds down.",
     ),
     cases=_size_cases,
@@ -209,9 +207,8 @@ def _pad_cases(seed):
         "Number the padded places of one axis: −padding, …, −1, 0, …, size − 1, size, …. Which pixel stands at each?",
         "`at = torch.arange(-padding, size + padding)` holds these numbers. `at.clamp(0, size - 1)` replicates, "
         "`at % size` goes round. A mirror on pixel 0 is `at.abs()`; you need a second one on pixel size − 1.",
-        "Make such an index for the rows and one for the columns; `x[:, :, rows][:, :, :, columns]` picks the "
-        "pixels. For "
-        "zeros, lay `x` into the middle of `x.new_zeros(...)`.",
+        "Make such an index for the rows and one for the columns; `x[:, :, rows][:, :, :, columns]` picks the pixels. "
+        "For zeros, lay `x` into the middle of `x.new_zeros(...)`.",
     ),
     cases=_pad_cases,
     gradients=True,
@@ -413,10 +410,9 @@ def _same_cases(seed):
 
 @exercise(
     title="As many pixels out as in",
-    contract="`same_padding(kernel_size, dilation=1)`: how many pixels go on the left and how many on the right, "
-    "so that "
-    "with stride 1 the output is as long as the input. A pair of whole numbers comes out. Where the pixels cannot be "
-    "shared evenly, the extra one goes on the right, as in torch.  \n"
+    contract="`same_padding(kernel_size, dilation=1)`: how many pixels go on the left and how many on the right, so "
+    "that with stride 1 the output is as long as the input. A pair of whole numbers comes out. Where the pixels "
+    "cannot be shared evenly, the extra one goes on the right, as in torch.  \n"
     "Example: a kernel of 3 needs (1, 1), a kernel of 4 needs (1, 2).",
     hints=(
         "How many pixels does the output lose when there is no padding at all?",
@@ -697,18 +693,15 @@ def _strided_cases(seed):
 
 @exercise(
     title="Stride",
-    contract="`strided_conv2d(x, weight, stride=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw); "
-    "the answer "
-    "is (N, C_out, H_out, W_out), where the window moves `stride` pixels at a time, down and to the right, and "
-    "keeps the "
-    "dtype and the gradient. There is no padding.  \n"
-    "Example: stride 2 gives the first, the third, the fifth … row and column of what stride 1 gives. You may "
-    "call `F.conv2d` without its `stride`.",
+    contract="`strided_conv2d(x, weight, stride=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw); the "
+    "answer is (N, C_out, H_out, W_out), where the window moves `stride` pixels at a time, down and to the right, and "
+    "keeps the dtype and the gradient. There is no padding.  \n"
+    "Example: stride 2 gives the first, the third, the fifth … row and column of what stride 1 gives. You may call "
+    "`F.conv2d` without its `stride`.",
     hints=(
         "Which of the pixels that stride 1 computes does a window with stride 2 still compute?",
-        "Compute all of them first: `F.conv2d(x, weight)`. Then keep each one whose row and column are a "
-        "multiple of the "
-        "stride.",
+        "Compute all of them first: `F.conv2d(x, weight)`. Then keep each one whose row and column are a multiple of "
+        "the stride.",
         "A slice with a step: `[..., ::stride, ::stride]`.",
     ),
     cases=_strided_cases,
@@ -825,13 +818,12 @@ def _dilated_cases(seed):
 
 @exercise(
     title="Dilation",
-    contract="`dilated_conv2d(x, weight, dilation=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, "
-    "kw); the taps "
-    "of the kernel stand `dilation` pixels apart, down and to the right. The answer is "
-    "(N, C_out, H − dilation · (kh − 1), W − dilation · (kw − 1)) and keeps the dtype and the gradient. There is no "
-    "padding, the stride is 1.  \n"
-    "Example: with dilation 2, a kernel of 3 in a row reads the pixels 0, 2 and 4, then 1, 3 and 5. "
-    "Write it without the `dilation` of torch.",
+    contract="`dilated_conv2d(x, weight, dilation=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw); the "
+    "taps of the kernel stand `dilation` pixels apart, down and to the right. The answer is (N, C_out, H − dilation · "
+    "(kh − 1), W − dilation · (kw − 1)) and keeps the dtype and the gradient. There is no padding, the stride is 1.  "
+    "\n"
+    "Example: with dilation 2, a kernel of 3 in a row reads the pixels 0, 2 and 4, then 1, 3 and 5. Write it without "
+    "the `dilation` of torch.",
     hints=(
         "For the output pixel in row r and column c: which pixel of `x` does weight[i, j] meet?",
         "It is x[r + dilation · i, c + dilation · j]. For one i and one j, over all r and c, that is a slice of `x`.",
@@ -915,9 +907,8 @@ def dilated_in_full_size(x, weight, dilation=1):
 
 
 @dilated_conv2d.wrong(
-    "The kernel is flipped: torch's convolution does not flip, so weight[i, j] meets x[r + dilation · i, c + "
-    "dilation · j], "
-    "with plus signs."
+    "The kernel is flipped: torch's convolution does not flip, so weight[i, j] meets x[r + dilation · i, c + dilation "
+    "· j], with plus signs."
 )
 def dilated_flipped(x, weight, dilation=1):
     return F.conv2d(x, weight.flip(2, 3), dilation=dilation)
@@ -1024,17 +1015,15 @@ def _reach_cases(seed):
     title="Find the layers",
     contract="`layers_to_reach(size, target)`: a list of convolution layers that lead from `size` pixels to `target` "
     "pixels along one axis, 1 ≤ `target` ≤ `size`. Each layer is a tuple (kernel_size, stride, padding, dilation); "
-    f"kernel_size and padding are at most {_LARGEST_KERNEL}, stride and dilation at most {_LARGEST_STRIDE}, and "
-    f"there are at "
-    f"most {_MOST_LAYERS} layers. Any list that leads there is right.  \n"
+    f"kernel_size and padding are at most {_LARGEST_KERNEL}, stride and dilation at most {_LARGEST_STRIDE}, and there "
+    f"are at most {_MOST_LAYERS} layers. Any list that leads there is right.  \n"
     "Example: [(3, 2, 1, 1), (2, 1, 0, 1)] leads from 28 to 14, then to 13.",
     hints=(
         "Which layer takes about half of the pixels away? Which one takes away exactly one?",
         "(3, 2, 1, 1) makes ⌊(size − 1) / 2⌋ + 1 pixels out of size: half, rounded up. (k, 1, 0, 1) takes k − 1 pixels "
         "away. Halve as long as you do not fall below the target.",
-        "`while (size + 1) // 2 >= target: layers.append((3, 2, 1, 1)); size = (size + 1) // 2`, where `size` is "
-        "more than "
-        "1; then, while size is above the target, take k = min(7, size − target + 1).",
+        "`while (size + 1) // 2 >= target: layers.append((3, 2, 1, 1)); size = (size + 1) // 2`, where `size` is more "
+        "than 1; then, while size is above the target, take k = min(7, size − target + 1).",
     ),
     cases=_reach_cases,
     use=_reached,
@@ -1111,9 +1100,8 @@ def _halved(size, target, layer, after):
 
 
 @layers_to_reach.wrong(
-    "You take a layer with a kernel of 3, stride 2 and no padding for exactly one half: without padding the "
-    "kernel also "
-    "costs its rim, so compute each size by the formula."
+    "You take a layer with a kernel of 3, stride 2 and no padding for exactly one half: without padding the kernel "
+    "also costs its rim, so compute each size by the formula."
 )
 def layers_without_padding(size, target):
     return _halved(size, target, (3, 2, 0, 1), lambda n: (n + 1) // 2)
