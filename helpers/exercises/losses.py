@@ -827,8 +827,8 @@ def _adam_cases(seed):
     contract="`adam_step(parameters, gradients, means, squares, step, lr=0.001, betas=(0.9, 0.999), eps=1e-8)`: lists "
     "of tensors as before; `means` and `squares` are the running means of the gradient and of its square, `step` "
     "counts from 1. With betas b₁, b₂: m = b₁m + (1 − b₁)g and s = b₂s + (1 − b₂)g²; then m̂ = m / (1 − b₁ᵗ), ŝ = s / "
-    "(1 − b₂ᵗ) with t = `step`, and p = p − lr · m̂ / (√ŝ + eps). Return the new parameters, means and squares (m and "
-    "s, uncorrected), three lists.  \n"
+    "(1 − b₂ᵗ) with t = `step`, and p = p − lr · m̂ / (√ŝ + eps). Return the new parameters, means and squares "
+    "(m and s, uncorrected), three lists.  \n"
     "Example: at step 1, from zero means and squares, every number moves by about lr, however large its gradient is.",
     hints=(
         "Two running means for each parameter, renewed as velocities were, but each is a weighted mean: the new part "

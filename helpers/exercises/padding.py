@@ -819,9 +819,9 @@ def _dilated_cases(seed):
 @exercise(
     title="Dilation",
     contract="`dilated_conv2d(x, weight, dilation=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw); the "
-    "taps of the kernel stand `dilation` pixels apart, down and to the right. The answer is (N, C_out, H − dilation · "
-    "(kh − 1), W − dilation · (kw − 1)) and keeps the dtype and the gradient. There is no padding, the stride is 1.  "
-    "\n"
+    "taps of the kernel stand `dilation` pixels apart, down and to the right. The answer is "
+    "(N, C_out, H − dilation · (kh − 1), W − dilation · (kw − 1)) and keeps the dtype and the gradient. "
+    "There is no padding, the stride is 1.  \n"
     "Example: with dilation 2, a kernel of 3 in a row reads the pixels 0, 2 and 4, then 1, 3 and 5. Write it without "
     "the `dilation` of torch.",
     hints=(
@@ -907,8 +907,8 @@ def dilated_in_full_size(x, weight, dilation=1):
 
 
 @dilated_conv2d.wrong(
-    "The kernel is flipped: torch's convolution does not flip, so weight[i, j] meets x[r + dilation · i, c + dilation "
-    "· j], with plus signs."
+    "The kernel is flipped: torch's convolution does not flip, so weight[i, j] meets "
+    "x[r + dilation · i, c + dilation · j], with plus signs."
 )
 def dilated_flipped(x, weight, dilation=1):
     return F.conv2d(x, weight.flip(2, 3), dilation=dilation)
