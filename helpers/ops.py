@@ -8,7 +8,6 @@ the value given and what is needed.
 
 import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 from .shapes import (
     conv_output_size,
     is_number,
+    is_whole,
     per_axis,
     pool_output_size,
     short,
@@ -785,7 +785,7 @@ def _number(name: str, value: object) -> int | float:
         number = float(value)
     except OverflowError:
         raise ValueError(f"{name} must be a number that a float can hold, got {short(value)}") from None
-    return int(value) if isinstance(value, Integral) else number
+    return int(value) if is_whole(value) else number
 
 
 def _finite(name: str, value: object, at_least: float = -math.inf) -> float:
