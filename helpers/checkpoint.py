@@ -30,9 +30,9 @@ def save(
         optimizer: its state_dict is kept, momentum for example.
         **more: plain values and tensors to keep beside them, such as epoch=3.
     Raises:
-        CheckpointError: the file cannot be written.
+        CheckpointError: path is not the name of a file, or the file cannot be written.
     """
-    path = _path(path)
+    path = file_of(path)
     content = {
         "model": model.state_dict(),
         "optimizer": None if optimizer is None else optimizer.state_dict(),
@@ -70,7 +70,7 @@ def load(path: str | os.PathLike, model: nn.Module, optimizer: torch.optim.Optim
     Raises:
         CheckpointError: the file is not there, is damaged, holds code, or belongs to another model or optimizer.
     """
-    path = _path(path)
+    path = file_of(path)
     content = _read(path)
     if why := _other_model(content["model"], model):
         raise CheckpointError(f"{path} is of another model: {why}. Build the model as it was saved.")
@@ -91,12 +91,17 @@ def peek(path: str | os.PathLike) -> dict[str, Any]:
     Raises:
         CheckpointError: the file is not there, is damaged or holds code.
     """
-    return _read(_path(path))["more"]
+    return _read(file_of(path))["more"]
 
 
-def _path(path: object) -> Path:
-    if not isinstance(path, str | os.PathLike) or not str(path):
-        raise CheckpointError(f"path must be the name of a file, got {short(path)}.")
+def file_of(path: object) -> Path:
+    """Return the path of a checkpoint.
+
+    Raises:
+        CheckpointError: path is no path, or one that no file can have.
+    """
+    if not isinstance(path, str | os.PathLike) or str(path) == "" or "\0" in str(path):
+        raise CheckpointError(f"path must be the name of a file, got {short(path)}")
     return Path(path)
 
 

@@ -1,6 +1,7 @@
 """Pictures to learn from: built-in ones that need no network, and the real CIFAR-10 and MNIST from a folder.
 
-`python -m helpers.data fetch cifar10 --root DIR` fetches the real files; nothing else here touches the network.
+`python -m helpers.data fetch cifar10 --root DIR`, or `fetch` with the same words, fetches the real files; nothing else
+here touches the network.
 """
 
 import functools
@@ -16,6 +17,7 @@ from torch import Tensor
 from . import drawings
 from .download import DataError, fetch, folder_of, main, problem
 from .drawings import patterns
+from .shapes import one_of, per_axis, true_or_false
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,13 +60,13 @@ def load(
         DataError: real files are missing, unreadable or damaged; the message names the file and the repair.
     Source: Krizhevsky 2009 (CIFAR-10); LeCun et al. 1998 (MNIST); Alpaydin & Kaynak 1998 (scikit-learn's digits).
     """
-    _choice("name", name, CLASSES)
-    _choice("split", split, ("train", "test"))
-    _choice("source", source, ("built-in", "real"), ' (in a notebook: data = "built-in" or "real")')
+    one_of("name", name, CLASSES)
+    one_of("split", split, ("train", "test"))
+    one_of("source", source, ("built-in", "real"), ' (in a notebook: data = "built-in" or "real")')
     if source == "real":
-        _choice("name, for source='real',", name, REAL)
+        one_of("name, for source='real',", name, REAL)
         return _real(name, split == "train", folder_of(root))
-    _choice("name, for source='built-in',", name, _BUILT_IN)
+    one_of("name, for source='built-in',", name, _BUILT_IN)
     images, labels = _built_in(name, split == "train")
     return images.clone(), labels.clone()
 
@@ -75,7 +77,7 @@ def class_names(name: str) -> tuple[str, ...]:
     Raises:
         ValueError: there is no data set of this name.
     """
-    return CLASSES[_choice("name", name, CLASSES)]
+    return CLASSES[one_of("name", name, CLASSES)]
 
 
 def photograph(size: int | tuple[int, int] | None = None, *, grey: bool = False) -> Tensor:
@@ -88,26 +90,23 @@ def photograph(size: int | tuple[int, int] | None = None, *, grey: bool = False)
     Returns:
         (3, H, W), or (1, H, W) when grey; float32 in [0, 1].
     Raises:
-        ValueError: the size is not one or two whole numbers from 1 to 4096, or grey is not True or False.
+        ValueError: a side is no whole number from 1 to 4096, or grey is not True or False.
         DataError: the picture is not there or cannot be read.
     Source: US Navy, in the public domain.
     """
     import numpy as np
     from PIL import Image, ImageOps
 
-    sides = (size, size) if not isinstance(size, tuple) else size
-    if size is not None and (len(sides) != 2 or not all(_whole(side) and 1 <= side <= 4096 for side in sides)):
-        raise ValueError(f"size must be a whole number from 1 to 4096, or two for height and width, got {size!r}.")
-    if not isinstance(grey, bool):
-        raise ValueError(f"grey must be True or False, got {grey!r}.")
+    sides = None if size is None else per_axis("size", size, 2, 1, 4096)
+    true_or_false("grey", grey)
     path = _file_in("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
     try:
         with Image.open(path) as file:
             picture = file.convert("L" if grey else "RGB")
     except OSError as error:
         raise DataError(f"The photograph {path} cannot be read: install matplotlib again.") from error
-    if size is not None:
-        picture = ImageOps.fit(picture, (int(sides[1]), int(sides[0])), Image.Resampling.BOX, centering=(0.5, 0))
+    if sides is not None:
+        picture = ImageOps.fit(picture, sides[::-1], Image.Resampling.BOX, centering=(0.5, 0))
     pixels = np.asarray(picture)
     return _floats(pixels[None] if grey else pixels.transpose(2, 0, 1))
 
@@ -116,16 +115,6 @@ def _file_in(package: str, path: str) -> Path:
     """Return where a file of an installed package lies; the package is not imported."""
     found = importlib.util.find_spec(package)
     return (Path(found.submodule_search_locations[0]) if found else Path(package)) / path
-
-
-def _choice(what: str, value: object, choices: object, note: str = "") -> str:
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{what} must be one of {', '.join(map(repr, choices))}{note}, got {value!r}.")
-    return value
-
-
-def _whole(value: object) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, bool | Tensor)
 
 
 def _floats(pixels: "np.ndarray") -> Tensor:

@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 from .data import load
-from .train import accuracy, pick_device, seed_everything
+from .train import accuracy, pick_device, seed_everything, train_step
 
 BATCH = 64  # images of a step, over all processes
 
@@ -65,10 +65,7 @@ def run(device: str, epochs: int, seed: int) -> dict:
     for epoch in range(epochs):
         sampler.set_epoch(epoch)  # another order in each epoch, the same in each process
         for x, y in loader:
-            loss = F.cross_entropy(shared(x.to(place)), y.to(place))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            train_step(shared, optimizer, x.to(place), y.to(place))
 
     weights = torch.cat([value.detach().flatten() for value in shared.parameters()])
     first = weights.clone()
@@ -91,7 +88,8 @@ def start(processes: int = 2, device: str = "cpu", epochs: int = 3, seed: int = 
     """Start this script in several processes of this machine, which talk over its loopback address, and wait for them.
 
     Raises:
-        RuntimeError: a process failed; the message is the last line that it wrote.
+        RuntimeError: a process failed; the message is the first line written that names an error, or else the first.
+        subprocess.TimeoutExpired: they took more than five minutes.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

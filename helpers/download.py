@@ -31,6 +31,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from .shapes import one_of, short
+
 
 class DataError(RuntimeError):
     """The data cannot be read or fetched; the message says why and what to do, in one sentence or two."""
@@ -150,9 +152,7 @@ def folder_of(root: object) -> Path:
         home = next((folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file()), here)
         return home / "data"
     if not isinstance(root, str | os.PathLike) or not _possible(os.fspath(root)):
-        raise ValueError(
-            f"root must be the path of a folder, or None for the project's folder data, got {_line(repr(root), 60)}."
-        )
+        raise ValueError(f"root must be the path of a folder, or None for the project's folder data, got {short(root)}")
     folder = Path(root)
     with contextlib.suppress(RuntimeError):  # a ~ without a home stays as it is
         folder = folder.expanduser()
@@ -161,7 +161,7 @@ def folder_of(root: object) -> Path:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise ValueError(
-                f"root is {_line(repr(str(root)), 60)}, which is too long for the name of a folder: choose another."
+                f"root is {short(str(root))}, which is too long for the name of a folder: choose another."
             ) from None
     return folder
 
@@ -178,9 +178,7 @@ def _line(text: object, most: int = 160) -> str:
 
 
 def _published(name: object) -> Published:
-    if not isinstance(name, str) or name not in PUBLISHED:
-        raise ValueError(f"name must be one of {', '.join(map(repr, PUBLISHED))}, got {name!r}.")
-    return PUBLISHED[name]
+    return PUBLISHED[one_of("name", name, PUBLISHED)]
 
 
 def _md5(path: Path) -> str:
@@ -228,7 +226,7 @@ def fetch(
     is not fetched again. Two fetches of the same data into one folder do not run at once: the second is refused.
 
     Args:
-        name: "cifar10" (170 MB to download, 186 MB on disk) or "mnist" (12 MB, 55 MB).
+        name: "cifar10" (170 MB to download, 186 MB on disk) or "mnist" (11 MB, 55 MB).
         root: the folder to fill, made if it is missing; None means the project's folder `data`.
         progress: called with the bytes that are here and the bytes in all, after every piece. What it raises ends the
             fetch and is raised here.
@@ -244,9 +242,9 @@ def fetch(
     published, folder = _published(name), folder_of(root)
     url = published.url if url is None else _address(url)
     if progress is not None and not callable(progress):
-        raise ValueError(f"progress must be a function of two numbers, got {progress!r}.")
+        raise ValueError(f"progress must be a function of two numbers, got {short(progress)}")
     if cancel is not None and not isinstance(cancel, threading.Event):
-        raise ValueError(f"cancel must be a threading.Event, got {cancel!r}.")
+        raise ValueError(f"cancel must be a threading.Event, got {short(cancel)}")
     done = f"The {name} data in {folder} is already complete: nothing was fetched."
     if problem(name, folder) is None:
         return done
@@ -298,8 +296,7 @@ def _address(url: object) -> str:
         valid = False
     if not valid:
         raise ValueError(
-            f"url is {_line(repr(url), 60)}, which is no address that can be used: give one like "
-            f"https://host.example/folder."
+            f"url is {short(url)}, which is no address that can be used: give one like https://host.example/folder."
         )
     return url.rstrip("/")
 
@@ -539,7 +536,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
         "fetch",
-        help="download CIFAR-10 (170 MB) or MNIST (12 MB)",
+        help="download CIFAR-10 (170 MB) or MNIST (11 MB)",
         description="Download real data, check it and unpack it. Started again, it continues where it broke off.",
     )
     command.add_argument("name", choices=list(PUBLISHED))

@@ -8,13 +8,23 @@ the value given and what is needed.
 
 import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral, Real
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .shapes import LARGEST, conv_output_size, pool_output_size, short, span, true_or_false, whole_number
+from .shapes import (
+    conv_output_size,
+    is_number,
+    is_whole,
+    per_axis,
+    pool_output_size,
+    short,
+    span,
+    true_or_false,
+    whole_number,
+    whole_numbers,
+)
 
 MOST_VALUES = 10**9  # in one tensor: 4 GB of float32
 
@@ -56,7 +66,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
 def _pad_sides(input: Tensor, pad: Sequence[int]) -> list[tuple[int, int, int]]:
     """Return (axis, left, right) for each padded axis, counted from the end."""
-    amounts = _whole_numbers("pad", pad)
+    amounts = whole_numbers("pad", pad)
     if len(amounts) % 2 or len(amounts) > 2 * input.dim():
         raise ValueError(
             f"pad must hold two numbers for each padded axis, at most {2 * input.dim()} for an input of shape "
@@ -223,8 +233,8 @@ def _convolution(
     groups = whole_number("groups", groups, 1)
     _check_conv_tensors(axes, input, weight, bias, groups)
     kernel_size = tuple(weight.shape[2:])
-    stride = _per_axis("stride", stride, axes, 1)
-    dilation = _per_axis("dilation", dilation, axes, 1)
+    stride = per_axis("stride", stride, axes, 1)
+    dilation = per_axis("dilation", dilation, axes, 1)
     sides = _conv_sides(padding, kernel_size, stride, dilation)
     settings = zip(input.shape[-axes:], kernel_size, stride, sides, dilation, strict=True)
     for size, taps, step, (_, after), gap in settings:
@@ -255,7 +265,7 @@ def _conv_sides(
         if padding != "valid":
             raise ValueError(f"padding must be 'same', 'valid' or whole numbers, got {short(padding)}")
         padding = 0
-    amounts = _per_axis("padding", padding, len(kernel_size), 0)
+    amounts = per_axis("padding", padding, len(kernel_size), 0)
     return [(amount, amount) for amount in amounts]
 
 
@@ -311,10 +321,10 @@ def _pooling(
 ) -> _Pooling:
     """Check a pooling's arguments and return them, one entry for each of H and W."""
     _check_image("input", input)
-    kernel_size = _per_axis("kernel_size", kernel_size, 2, 1)
-    stride = kernel_size if stride is None else _per_axis("stride", stride, 2, 1)
-    padding = _per_axis("padding", padding, 2, 0)
-    dilation = _per_axis("dilation", dilation, 2, 1)
+    kernel_size = per_axis("kernel_size", kernel_size, 2, 1)
+    stride = kernel_size if stride is None else per_axis("stride", stride, 2, 1)
+    padding = per_axis("padding", padding, 2, 0)
+    dilation = per_axis("dilation", dilation, 2, 1)
     output_size = tuple(
         pool_output_size(size, taps, stride=step, padding=amount, dilation=gap, ceil_mode=ceil_mode)
         for size, taps, step, amount, gap in zip(input.shape[-2:], kernel_size, stride, padding, dilation, strict=True)
@@ -350,16 +360,19 @@ def max_pool2d(
     """
     pooling = _pooling(input, kernel_size, stride, padding, dilation, ceil_mode)
     lowest = -math.inf if input.is_floating_point() else torch.iinfo(input.dtype).min
-    height, width = input.shape[-2:]
-    places = torch.arange(height * width, device=input.device).view(height, width)
-
     values = pooling.windows(input, around=lowest, beyond=lowest)  # (…, H_out, W_out, taps)
-    places = pooling.windows(places, around=-1, beyond=-1).expand(values.shape)
+    places = pooling.windows(_places(input), around=-1, beyond=-1).expand(values.shape)
     tap = _winning_tap(values.detach(), inside=places >= 0)
     output = values.gather(-1, tap).squeeze(-1)
     if not true_or_false("return_indices", return_indices):
         return output
     return output, places.gather(-1, tap).squeeze(-1)
+
+
+def _places(x: Tensor) -> Tensor:
+    """Return for each pixel of the last two axes its place in them, (H, W), int64: 0, 1, … row by row."""
+    height, width = x.shape[-2:]
+    return torch.arange(height * width, device=x.device).view(height, width)
 
 
 def _winning_tap(values: Tensor, inside: Tensor) -> Tensor:
@@ -443,15 +456,15 @@ def _unpool_size(
     output_size: Sequence[int] | None,
 ) -> tuple[int, ...]:
     """Return (H_out, W_out) of an unpooling."""
-    kernel_size = _per_axis("kernel_size", kernel_size, 2, 1)
-    stride = kernel_size if stride is None else _per_axis("stride", stride, 2, 1)
-    padding = _per_axis("padding", padding, 2, 0)
+    kernel_size = per_axis("kernel_size", kernel_size, 2, 1)
+    stride = kernel_size if stride is None else per_axis("stride", stride, 2, 1)
+    padding = per_axis("padding", padding, 2, 0)
     settings = zip(input.shape[-2:], kernel_size, stride, padding, strict=True)
     smallest = tuple((size - 1) * step - 2 * amount + taps for size, taps, step, amount in settings)
     if output_size is None:
         chosen = smallest
     else:
-        chosen = _whole_numbers("output_size", output_size)
+        chosen = whole_numbers("output_size", output_size)
         chosen = chosen[2:] if len(chosen) == 4 else chosen
     fits = len(chosen) == 2 and all(
         abs(size - default) < step for size, default, step in zip(chosen, smallest, stride, strict=True)
@@ -500,9 +513,7 @@ def adaptive_max_pool2d(
     output = values.gather(-1, tap).squeeze(-1)
     if not true_or_false("return_indices", return_indices):
         return output
-    height, width = input.shape[-2:]
-    places = torch.arange(height * width, device=input.device).view(height, width)
-    places = _binned(places, output.shape[-2:])[0].expand(values.shape)
+    places = _binned(_places(input), output.shape[-2:])[0].expand(values.shape)
     return output, places.gather(-1, tap).squeeze(-1)
 
 
@@ -682,7 +693,7 @@ def layer_norm(
     """
     _check_float("input", input)
     eps = _finite("eps", eps, at_least=0)
-    shape = _whole_numbers("normalized_shape", normalized_shape)
+    shape = whole_numbers("normalized_shape", normalized_shape)
     if not shape or tuple(input.shape[-len(shape) :]) != shape:
         raise ValueError(f"normalized_shape must be the last sizes of input {_shape(input)}, got {shape}")
     for name, parameter in (("weight", weight), ("bias", bias)):
@@ -768,27 +779,21 @@ def _check_channels(input: object, **vectors: Tensor | None) -> None:
 
 
 def _number(name: str, value: object) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if not is_number(value):
         raise ValueError(f"{name} must be a number, got {short(value)}")
     try:
         number = float(value)
     except OverflowError:
         raise ValueError(f"{name} must be a number that a float can hold, got {short(value)}") from None
-    return int(value) if isinstance(value, Integral) else number
+    return int(value) if is_whole(value) else number
 
 
 def _finite(name: str, value: object, at_least: float = -math.inf) -> float:
     number = float(_number(name, value))
     if not (math.isfinite(number) and number >= at_least):
-        need = f"finite{f' and at least {at_least}' if at_least == 0 else ''}"
+        need = "finite" if at_least == -math.inf else f"finite and at least {at_least}"
         raise ValueError(f"{name} must be {need}, got {short(value)}")
     return number
-
-
-def _whole_numbers(name: str, values: object, at_least: int = -LARGEST) -> tuple[int, ...]:
-    if not isinstance(values, list | tuple):
-        raise ValueError(f"{name} must be a list or tuple of whole numbers, got {short(values)}")
-    return tuple(whole_number(f"{name}[{i}]", value, at_least) for i, value in enumerate(values))
 
 
 def _check_room(what: str, sizes: Iterable[int]) -> None:
@@ -796,13 +801,3 @@ def _check_room(what: str, sizes: Iterable[int]) -> None:
     count = math.prod(max(size, 1) for size in sizes)
     if count > MOST_VALUES:
         raise ValueError(f"{what} would hold {count:.1e} values, at most {MOST_VALUES:.0e} fit here: use smaller sizes")
-
-
-def _per_axis(name: str, value: object, axes: int, at_least: int) -> tuple[int, ...]:
-    """Return one whole number per axis; a single one stands for all of them."""
-    if not isinstance(value, list | tuple):
-        return (whole_number(name, value, at_least),) * axes
-    values = _whole_numbers(name, value, at_least)
-    if len(values) not in (1, axes):
-        raise ValueError(f"{name} must be one whole number or {axes}, got {short(value)}")
-    return values * axes if len(values) == 1 else values

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .shapes import short, whole_number
+from .shapes import per_axis, short, whole_number
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -31,21 +31,21 @@ class NamedPictures(Dataset):
     """
 
     def __init__(
-        self, folder: str | os.PathLike, classes: Sequence[str] = ("cat", "dog"), size: tuple[int, int] = (32, 32)
+        self, folder: str | os.PathLike, classes: Sequence[str] = ("cat", "dog"), size: int | tuple[int, int] = (32, 32)
     ) -> None:
         """Look through the folder.
 
         Args:
             folder: where the files lie.
             classes: their names; label 0 is the first.
-            size: height and width that every picture is resized to, pixels.
+            size: height and width that every picture is resized to, pixels, 1 to 4096; one number for a square.
         Raises:
-            ValueError: there is no such folder, or no picture in it that can be used.
+            ValueError: there is no such folder, no picture in it that can be used, or a side is out of range.
         """
         if not isinstance(folder, str | os.PathLike) or not Path(folder).is_dir():
             raise ValueError(f"folder is {short(folder)}; it must be a folder that is there, with JPEG files in it.")
         self.folder, self.classes = Path(folder), tuple(classes)
-        self.size = tuple(whole_number("size", side, 1, 4096) for side in size)
+        self.size = per_axis("size", size, 2, 1, 4096)
         self.files: list[str] = []
         self.labels: list[int] = []
         self.skipped: list[str] = []
@@ -90,7 +90,10 @@ def write_cats_and_dogs(folder: str | os.PathLike, count: int = 60, seed: int = 
     Args:
         folder: it must be there.
         count: files of each class, >= 1.
-        seed: the same seed draws the same faces.
+        seed: the same seed draws the same faces, >= 0.
+    Raises:
+        ValueError: count or seed is out of range.
+        OSError: a file cannot be written, for example because the folder is not there.
     """
     from PIL import Image, ImageDraw
 

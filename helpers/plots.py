@@ -1,4 +1,7 @@
-"""Pictures: images, kernels, signed maps and curves. Each drawing function returns the Axes it drew on."""
+"""Pictures: images, kernels, signed maps and curves. Each drawing function returns the Axes it drew on.
+
+Each of these functions raises ValueError for what it cannot draw; the message names the value and says what is needed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import html
 import io
 import textwrap
 from collections.abc import Mapping, Sequence
-from numbers import Real
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .shapes import short, true_or_false, whole_number
+from .shapes import is_number, short, true_or_false, whole_number
 
 plt.ioff()
 
@@ -35,7 +37,7 @@ def axes(count: int = 1, *, size: float = 2.4, wide: float = 1.0) -> list[Axes]:
     """
     count = whole_number("count", count, 1, 12)
     for name, value, most in (("size", size, 10), ("wide", wide, 4)):
-        if not (_is_number(value) and 0.1 <= value <= most):
+        if not (is_number(value) and 0.1 <= value <= most):
             raise ValueError(f"{name} is {short(value)}; it must be a number from 0.1 to {most}.")
     figure, grid = plt.subplots(1, count, figsize=(size * wide * count, size), layout="constrained", squeeze=False)
     plt.close(figure)  # what is not shown by show() is never shown twice
@@ -112,7 +114,7 @@ def signed(
         raise ValueError(f"x is {short(x)}; a signed map needs one channel: (H, W) or (1, H, W).")
     if limit is None:
         limit = float(np.abs(pixels).max()) or 1.0
-    elif not (_is_number(limit) and 0 < limit < np.inf):
+    elif not (is_number(limit) and 0 < limit < np.inf):
         raise ValueError(f"limit is {short(limit)}; it must be a finite number above 0, or be left out.")
     ax = _axes_or_new(ax)
     ax.imshow(pixels, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
@@ -183,10 +185,6 @@ def _axes_or_new(ax: Axes | None, wide: float = 1.0) -> Axes:
 def _check_axes(ax: object) -> None:
     if not isinstance(ax, Axes):
         raise ValueError(f"ax is {short(ax)}; it must be one Axes, for example axes(1)[0].")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _numbers(x: object) -> np.ndarray | None:

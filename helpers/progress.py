@@ -20,6 +20,7 @@ from pathlib import Path
 _VERSION = 1
 _LARGEST = 1_000_000  # bytes; a real file has a few thousand
 _LOCK_PATIENCE = 3.0  # seconds
+_NAME = re.compile(r"[\w.]{1,100}")  # of an exercise
 _memory: dict[str, str] = {}
 _notices: list[str] = []
 
@@ -62,7 +63,7 @@ def record(name: str) -> None:
     Raises:
         ValueError: `name` is not an exercise's name. Trouble with the file never raises: see `notices`.
     """
-    if not isinstance(name, str) or not re.fullmatch(r"[\w.]{1,100}", name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f'An exercise\'s name looks like "convolution.conv2d", not {name!r:.60}: use Exercise.name.')
     _add({name: date.today().isoformat()})
 
@@ -192,7 +193,7 @@ def _parse(content: bytes) -> dict[str, str]:
     entries = data.get("passed")
     try:
         whole = isinstance(entries, dict) and all(
-            re.fullmatch(r"[\w.]{1,100}", name) and date.fromisoformat(day) for name, day in entries.items()
+            _NAME.fullmatch(name) and date.fromisoformat(day) for name, day in entries.items()
         )
     except (TypeError, ValueError):
         whole = False

@@ -1,8 +1,12 @@
-"""Sizes and pixels along one axis: output size, receptive field, which pixels a window reads. Needs no torch."""
+"""Sizes and pixels along one axis: output size, receptive field, which pixels a window reads. Needs no torch.
 
+It begins with the checks of arguments that all of helpers share.
+"""
+
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 
 LARGEST = 10**9  # no size, count or setting is above this
 LISTED = 10**6  # no list of pixels is longer than this
@@ -20,9 +24,29 @@ def short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
+def is_whole(value: object) -> bool:
+    """Return whether `value` is a whole number, of Python or of numpy; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """Return whether `value` is a real number, of Python or of numpy; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def as_float(value: object) -> float:
+    """Return `value` as a float: nan where it is no number, infinite where no float is as large."""
+    if not is_number(value):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 def whole_number(name: str, value: object, at_least: int = -LARGEST, at_most: int = LARGEST) -> int:
     """Return `value` as an int; raise ValueError, naming it, unless it is a whole number from at_least to at_most."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if not is_whole(value):
         raise ValueError(f"{name} must be a whole number, got {short(value)} of type {type(value).__name__}")
     number = int(value)
     if number < at_least:
@@ -30,6 +54,30 @@ def whole_number(name: str, value: object, at_least: int = -LARGEST, at_most: in
     if number > at_most:
         raise ValueError(f"{name} must be at most {at_most}, got {short(number)}")
     return number
+
+
+def whole_numbers(name: str, values: object, at_least: int = -LARGEST, at_most: int = LARGEST) -> tuple[int, ...]:
+    """Return the values of a list or tuple, each checked by `whole_number`; raise ValueError, naming the wrong one."""
+    if not isinstance(values, list | tuple):
+        raise ValueError(f"{name} must be a list or tuple of whole numbers, got {short(values)}")
+    return tuple(whole_number(f"{name}[{i}]", value, at_least, at_most) for i, value in enumerate(values))
+
+
+def per_axis(name: str, value: object, axes: int, at_least: int = -LARGEST, at_most: int = LARGEST) -> tuple[int, ...]:
+    """Return one whole number per axis; a single one stands for all of them. Raise ValueError, naming what is wrong."""
+    if not isinstance(value, list | tuple):
+        return (whole_number(name, value, at_least, at_most),) * axes
+    values = whole_numbers(name, value, at_least, at_most)
+    if len(values) not in (1, axes):
+        raise ValueError(f"{name} must be one whole number or {axes}, got {short(value)}")
+    return values * axes if len(values) == 1 else values
+
+
+def one_of(name: str, value: object, choices: Iterable[str], note: str = "") -> str:
+    """Return `value`; raise ValueError, naming it, unless it is one of the words in `choices`; `note` follows them."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}{note}, got {short(value)}")
+    return value
 
 
 def true_or_false(name: str, value: object) -> bool:
@@ -181,8 +229,8 @@ def receptive_field(layers: Iterable[Sequence[int]]) -> tuple[Field, ...]:
         size += reach * jump
         start += (reach / 2 - padding) * jump
         jump *= stride
-        whole_number(f"layer {number}: the field's size", size, at_most=LARGEST)
-        whole_number(f"layer {number}: the field's jump", jump, at_most=LARGEST)
+        whole_number(f"layer {number}: the field's size", size)
+        whole_number(f"layer {number}: the field's jump", jump)
         fields.append(Field(size, jump, start))
     if not fields:
         raise ValueError("layers is empty: give at least one layer, for example [(3,)]")

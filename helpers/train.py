@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
 
 import torch
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from . import checkpoint as checkpoints
-from .shapes import short, whole_number
+from .shapes import as_float, short, whole_number
 
 
 @dataclass
@@ -63,7 +62,7 @@ def pick_device(device: str = "auto") -> torch.device:
     name = str(device) if isinstance(device, str | torch.device) else ""
     kind, _, number = name.partition(":")
     if kind not in ("auto", "cpu", "cuda", "mps") or (":" in name and not (kind == "cuda" and number.isdecimal())):
-        raise ValueError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:0' or 'mps', got {short(device)}.")
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:0' or 'mps', got {short(device)}")
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return torch.device("cuda" if gpus else "cpu")
@@ -105,12 +104,14 @@ def fit(
         seed: seeds every source of chance before the first step: order, dropout.
         validation: images and labels to look at after each epoch.
         on_epoch: called after each epoch with its number, from 1, and the history so far.
-        checkpoint: a file that is written anew after each epoch. Where it is already there, the run goes on from it:
-            on a CPU to the same weights, bit for bit, as a run that was never interrupted.
+        checkpoint: a file that is written anew after each epoch; its folder must be there. Where the file is already
+            there, the run goes on from it: on a CPU to the same weights, bit for bit, as a run that was never
+            interrupted.
     Raises:
         ValueError: a value is out of range, the model has nothing to train, the images hold nan, or images, labels
             and logits do not fit each other.
-        CheckpointError, a ValueError: the file is damaged or of another model or run; the model is untouched.
+        CheckpointError, a ValueError: the checkpoint is no name of a file, or its folder is not there, or the file is
+            damaged or of another model or run; the weights are untouched. Or it cannot be written.
         MemoryError: model and data do not fit into the device's memory.
     """
     _check_model(model)
@@ -118,16 +119,16 @@ def fit(
         raise ValueError(f"the model must have parameters to train, {short(model)} has none.")
     epochs = whole_number("epochs", epochs, 0)
     batch_size = whole_number("batch_size", batch_size, 1)
-    try:
-        rate = float(lr) if isinstance(lr, Real) and not isinstance(lr, bool) else math.nan
-    except OverflowError:
-        rate = math.inf
+    rate = as_float(lr)
     if not 0 < rate < math.inf:
-        raise ValueError(f"lr must be a finite number above 0, got {short(lr)}.")
+        raise ValueError(f"lr must be a finite number above 0, got {short(lr)}")
     if not callable(optimizer):
-        raise ValueError(f"optimizer must be a class like torch.optim.SGD, got {short(optimizer)}.")
+        raise ValueError(f"optimizer must be a class like torch.optim.SGD, got {short(optimizer)}")
     if on_epoch is not None and not callable(on_epoch):
-        raise ValueError(f"on_epoch must be a function of the epoch and the history, or None, got {short(on_epoch)}.")
+        raise ValueError(f"on_epoch must be a function of the epoch and the history, or None, got {short(on_epoch)}")
+    file = None if checkpoint is None else checkpoints.file_of(checkpoint)
+    if file is not None and not file.parent.is_dir():
+        raise checkpoints.CheckpointError(f"The folder {file.parent} is not there: make it first.")
     place = pick_device(device)
     data = _checked(data, "data")
     validation = None if validation is None else _checked(validation, "validation")
@@ -148,8 +149,8 @@ def fit(
     steps = optimizer(model.parameters(), lr=rate)
     history = History()
     settings = {"lr": rate, "batch_size": batch_size, "seed": int(seed)}
-    if checkpoint is not None and Path(checkpoint).exists():
-        history = _resumed(checkpoint, model, steps, settings)
+    if file is not None and file.exists():
+        history = _resumed(file, model, steps, settings)
     done = len(history.loss)
     good, before = ({name: value.clone() for name, value in model.state_dict().items()} for _ in range(2))
 
@@ -174,8 +175,8 @@ def fit(
             if validation is not None:
                 history.validation.append(accuracy(model, *validation))
             bar.update()
-            if checkpoint is not None:
-                checkpoints.save(checkpoint, model, steps, history=dataclasses.asdict(history), settings=settings)
+            if file is not None:
+                checkpoints.save(file, model, steps, history=dataclasses.asdict(history), settings=settings)
             if on_epoch is not None:
                 on_epoch(epoch, history)
     except FloatingPointError as error:
@@ -251,7 +252,7 @@ def seconds(function: Callable[[], object], repeat: int = 5) -> float:
     """
     repeat = whole_number("repeat", repeat, 1)
     if not callable(function):
-        raise ValueError(f"function must be callable without arguments, got {short(function)}.")
+        raise ValueError(f"function must be callable without arguments, got {short(function)}")
     wait = torch.accelerator.synchronize if torch.accelerator.is_available() else lambda: None
     function()
     times = []
@@ -264,7 +265,7 @@ def seconds(function: Callable[[], object], repeat: int = 5) -> float:
     return min(times)
 
 
-def progress(epochs: Iterable[int]) -> Iterable[int]:
+def with_bar(epochs: Iterable[int]) -> Iterable[int]:
     """Return the epochs to loop over, with a progress bar where somebody watches."""
     return tqdm(epochs, unit="epoch", disable=not _watched())
 
@@ -276,6 +277,7 @@ def compiled(model: nn.Module, images: Tensor) -> nn.Module | None:
     C++ compiler, the reason is printed and None comes back.
 
     Args:
+        model: takes the images.
         images: a batch of the shape that will be used, on the model's device.
     """
     try:
@@ -291,9 +293,7 @@ def compiled(model: nn.Module, images: Tensor) -> nn.Module | None:
     return made
 
 
-def _resumed(
-    path: str | os.PathLike, model: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, float]
-) -> History:
+def _resumed(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, float]) -> History:
     """Bring a run back from its checkpoint and return its history, if it was made with the same settings."""
     kept = checkpoints.peek(path)
     if kept.keys() != {"history", "settings"}:
@@ -315,21 +315,21 @@ def _out_of_memory(error: RuntimeError) -> bool:
 
 def _check_model(model: object) -> None:
     if not isinstance(model, nn.Module):
-        raise ValueError(f"model must be a torch module, for example nn.Sequential(...), got {short(model)}.")
+        raise ValueError(f"model must be a torch module, for example nn.Sequential(...), got {short(model)}")
 
 
 def _checked(data: object, name: str) -> tuple[Tensor, Tensor]:
     if not isinstance(data, tuple | list) or len(data) != 2 or not all(isinstance(part, Tensor) for part in data):
-        raise ValueError(f"{name} must be two tensors, images and labels, got {type(data).__name__}.")
+        raise ValueError(f"{name} must be two tensors, images and labels, got {type(data).__name__}")
     images, labels = data
     if labels.dtype != torch.int64 or labels.ndim != 1 or not images.is_floating_point() or images.ndim < 2:
         raise ValueError(
             f"{name} must be float images (N, ...) and int64 labels (N,), got {images.dtype} {tuple(images.shape)} "
-            f"and {labels.dtype} {tuple(labels.shape)}."
+            f"and {labels.dtype} {tuple(labels.shape)}"
         )
     if len(images) != len(labels) or len(images) == 0:
         raise ValueError(
-            f"{name} must hold as many images as labels, and at least one, got {len(images)} and {len(labels)}."
+            f"{name} must hold as many images as labels, and at least one, got {len(images)} and {len(labels)}"
         )
     if not images.isfinite().all():
         raise ValueError(f"{name} must be finite, but the images hold nan or an infinite number: mend them first.")
@@ -352,11 +352,11 @@ def _looking(model: nn.Module) -> Iterator[None]:
 def _fitting(logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
     """Return the logits that a model gave for images, if there is one for each image and each of the labels."""
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
-        raise ValueError(f"the model must give logits ({len(images)}, classes), got {short(logits)}.")
+        raise ValueError(f"the model must give logits ({len(images)}, classes), got {short(logits)}")
     low, high = labels.min().item(), labels.max().item()
     if low < 0 or high >= logits.shape[1]:
         raise ValueError(
-            f"labels must lie in 0 to {logits.shape[1] - 1}, one place for each logit, got {low} to {high}."
+            f"labels must lie in 0 to {logits.shape[1] - 1}, one place for each logit, got {low} to {high}"
         )
     return logits
 

@@ -141,6 +141,23 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        (3, "must be the name of a file, got 3"),
+        ("", "must be the name of a file, got ''"),
+        ("a\0b", r"must be the name of a file, got 'a\\x00b'"),
+        (Path("no") / "run.pt", "The folder no is not there: make it first"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_written_is_told_before_anything_happens(
+    path: object, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "pick_device", lambda device: pytest.fail("the run went on"))
+    with pytest.raises(CheckpointError, match=sentence):
+        train.fit(net(), data(), epochs=1, checkpoint=path)
+
+
+@pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"lr": 0.5}, "a run with lr 0.01, and this one has 0.5"),

@@ -166,6 +166,7 @@ def test_a_model_that_breaks_later_says_so_in_the_widget() -> None:
         ({"std": 0}, "std is 0; it must be above 0."),
         ({"std": "1"}, "std is '1'; it must be a finite number."),
         ({"mean": float("nan")}, "mean is nan; it must be a finite number."),
+        ({"mean": -(10**400)}, "it must be a finite number."),
         ({"mean": torch.zeros(2)}, "mean is a Tensor of shape (2,)"),
     ],
 )

@@ -685,7 +685,7 @@ def test_a_fact_that_is_not_so_is_said_in_words():
         ({"images move": True, "shape": "(3, 2)"}, "the result's shape should be '(2, 3)', and yours is '(3, 2)'."),
         ({"images move": True, "shape": "(2, 3)"}, ""),
     ):
-        assert engine._plain_difference(facts, engine._plain(other), "the result", "yours") == said
+        assert engine._plain_difference(facts, engine._plain(other), "the result") == said
 
 
 @each
@@ -733,6 +733,41 @@ def returns_nothing(x, kernel):
 def test_an_empty_body_is_not_attempted():
     for function, status in ((only_pass, "not attempted"), (only_words, "not attempted"), (returns_nothing, "wrong")):
         assert ex.convolution.convolve._verdict(function).status == status
+
+
+@each
+def test_an_empty_function_is_not_attempted_in_any_exercise(exercise):
+    def empty(*args, **kwargs):
+        pass
+
+    if not isinstance(exercise.function, type):
+        assert exercise._verdict(empty) == engine.Verdict("not attempted", engine._REPLACE)
+
+
+@pytest.mark.parametrize(
+    "exercise",
+    [e for e in EXERCISES if isinstance(e.function, type) and issubclass(e.function, nn.Module)],
+    ids=lambda exercise: exercise.name,
+)
+def test_a_class_that_is_no_module_is_told(exercise):
+    class Plain:
+        pass
+
+    name = exercise.function.__name__
+    assert exercise._verdict(Plain) == engine.Verdict(
+        "wrong", f"Your class is no module: write `class {name}(nn.Module):`, and `super().__init__()` first."
+    )
+
+
+def test_a_kind_is_named_in_words():
+    assert [engine.kind_of(value) for value in (None, 1, [], {}, 0.5)] == [
+        "None",
+        "an int",
+        "a list",
+        "a dict",
+        "a float",
+    ]
+    assert "yours is an int." in ex.limits.accuracy.judge(lambda *args, **kwargs: 1).message
 
 
 def test_an_unfinished_branch_is_told():

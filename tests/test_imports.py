@@ -18,9 +18,9 @@ ARROWS = {
     "progress": ((), ()),
     "kernels": (("shapes",), ("torch",)),
     "ops": (("shapes",), ("torch",)),
-    "data": (("drawings", "download"), ("torch", "torchvision", "numpy", "PIL", "sklearn")),
+    "data": (("drawings", "download", "shapes"), ("torch", "torchvision", "numpy", "PIL")),
     "drawings": ((), ("torch", "numpy")),
-    "download": ((), ("tqdm", "filelock")),
+    "download": (("shapes",), ("tqdm", "filelock")),
     "checkpoint": (("shapes",), ("torch", "numpy")),
     "train": (("shapes", "checkpoint"), ("torch", "numpy", "tqdm")),
     "pictures": (("shapes",), ("torch", "numpy", "PIL")),
@@ -29,13 +29,13 @@ ARROWS = {
     "exercises": (("shapes", "ops", "progress"), ("torch", "numpy", "IPython")),
     "predictions": (("widgets",), ()),
     "widgets": (
-        ("shapes", "ops", "kernels", "plots", "data", "download", "train", "progress", "exercises"),
-        ("torch", "numpy", "PIL", "IPython", "psutil", "traitlets", "ipywidgets", "anywidget"),
+        ("shapes", "kernels", "plots", "data", "download", "train", "progress", "exercises"),
+        ("torch", "numpy", "IPython", "psutil", "traitlets", "anywidget"),
     ),
 }
 # Imported inside the function that needs them, because they take long to load.
 LATE = {
-    "data": {"torchvision", "numpy", "PIL", "sklearn"},
+    "data": {"torchvision", "numpy", "PIL"},
     "drawings": {"numpy"},
     "download": {"tqdm", "filelock"},
     "pictures": {"numpy", "PIL"},

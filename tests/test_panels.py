@@ -442,6 +442,8 @@ def test_a_bad_folder_is_named_and_nothing_is_lost(tmp_path: Path, monkeypatch: 
         str(file): "is a file",
         f"{file}/below": "is a file",
         "a\0b": "the path of a folder",
+        "\ud800": "the path of a folder",
+        "x" * 300: "too long for the name of a folder",
         3: "the path of a folder",
         True: "the path of a folder",
     }

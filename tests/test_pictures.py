@@ -52,6 +52,15 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on(tmp_path: Path) -> No
     assert "none of the classes cat, dog" in pictures.skipped[2]
 
 
+def test_a_size_is_one_number_or_two(tmp_path: Path) -> None:
+    write_cats_and_dogs(tmp_path, 1)
+    for size in (32, (32,), [32, 32]):
+        assert NamedPictures(tmp_path, size=size)[0][0].shape == (3, 32, 32)
+    for size in (0, 2.5, None, (32, 0), (1, 2, 3), 4097):
+        with pytest.raises(ValueError, match="size"):
+            NamedPictures(tmp_path, size=size)
+
+
 def test_a_folder_without_a_picture(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"holds no picture named like cat\.0\.jpg that can be used\.$"):
         NamedPictures(tmp_path)

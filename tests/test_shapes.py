@@ -2,9 +2,11 @@
 
 import ast
 import itertools
+import math
 import random
 import re
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +16,18 @@ import torch.nn.functional as F
 
 from helpers import shapes
 from helpers.shapes import (
+    as_float,
     conv_output_size,
+    is_number,
+    is_whole,
+    one_of,
+    per_axis,
     pool_output_size,
     receptive_field,
     short,
     span,
     unread_pixels,
+    whole_numbers,
     window_pixels,
 )
 
@@ -131,6 +139,12 @@ def test_window_pixels_and_unread_pixels_equal_the_gradients():
 
 
 REFUSED = [
+    (lambda: per_axis("size", (3, 0), 2, 1, 9), "size[1] must be at least 1, got 0"),
+    (lambda: per_axis("size", 10, 2, 1, 9), "size must be at most 9, got 10"),
+    (lambda: per_axis("size", (1, 2, 3), 2), "size must be one whole number or 2, got (1, 2, 3)"),
+    (lambda: whole_numbers("pad", 3), "pad must be a list or tuple of whole numbers, got 3"),
+    (lambda: one_of("mode", "c", ("a", "b"), " (say a)"), "mode must be one of 'a', 'b' (say a), got 'c'"),
+    (lambda: one_of("mode", ["a"], {"a": 1}), "mode must be one of 'a', got ['a']"),
     (lambda: conv_output_size(0, 3), "size must be at least 1, got 0"),
     (lambda: conv_output_size(7.0, 3), "size must be a whole number, got 7.0 of type float"),
     (lambda: conv_output_size(True, 3), "size must be a whole number, got True of type bool"),
@@ -212,6 +226,22 @@ def test_every_refusal_names_the_value_and_the_need(call, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_what_counts_as_a_number():
+    whole, real, neither = (0, -3, np.int64(2), 10**400), (0.5, np.float32(2), Fraction(1, 3)), (True, "1", None, 1j)
+    assert all(map(is_whole, whole))
+    assert not any(map(is_whole, (*real, *neither, np.True_)))
+    assert all(map(is_number, (*whole, *real)))
+    assert not any(map(is_number, (*neither, np.True_)))
+    assert [as_float(value) for value in (2, Fraction(1, 4), 10**400, -(10**400))] == [2, 0.25, math.inf, -math.inf]
+    assert all(math.isnan(as_float(value)) for value in neither)
+
+
+def test_a_number_for_each_axis():
+    assert [per_axis("x", value, 2, 0, 9) for value in (3, (3,), [3, 4])] == [(3, 3), (3, 3), (3, 4)]
+    assert whole_numbers("x", [1, -2]) == (1, -2)
+    assert one_of("x", "b", ("a", "b")) == "b"
 
 
 def test_only_the_standard_library_is_imported():

@@ -382,5 +382,5 @@ def test_a_model_that_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch, capsys
     assert model[0].weight.grad is None
 
 
-def test_progress_loops_over_what_it_is_given() -> None:
-    assert list(train.progress(range(1, 4))) == [1, 2, 3]
+def test_with_bar_loops_over_what_it_is_given() -> None:
+    assert list(train.with_bar(range(1, 4))) == [1, 2, 3]

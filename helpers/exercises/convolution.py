@@ -6,24 +6,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .cases import draws, in_words
 from .engine import exercise
-
-
-def _numbers(seed):
-    """Return a maker of float32 tensors of a given shape, and a source of whole numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator), random.Random(seed)
-
-
-def _label(**values):
-    return ", ".join(f"{name} {tuple(v.shape) if isinstance(v, torch.Tensor) else v}" for name, v in values.items())
-
 
 # 1. One patch
 
 
 def _patch_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for size, kernel_size, row, col in (
         ((9, 8), (3, 2), choose.choice((4, 5)), 1),
@@ -35,15 +25,14 @@ def _patch_cases(seed):
         ((4, 5), (1, 1), 3, 4),
     ):
         x, kernel = numbers(*size), numbers(*kernel_size)
-        cases.append((_label(x=x, kernel=kernel, row=row, col=col), (x, kernel, row, col), {}))
+        cases.append((in_words(x=x, kernel=kernel, row=row, col=col), (x, kernel, row, col), {}))
     return cases
 
 
 @exercise(
     title="The sum over one patch",
     contract="`patch_sum(x, kernel, row, col)`: `x` is (H, W), `kernel` is (kh, kw), the answer a tensor with one "
-    "number and no axes, which keeps the dtype and the gradient. "
-    "The patch's upper left corner is at `row`, `col`.  \n"
+    "number and no axes, which keeps the dtype and the gradient. The patch's upper left corner is at `row`, `col`.  \n"
     "Example: a 2×2 kernel of ones at row 0, col 0 gives the sum of the four pixels in the upper left corner.",
     hints=(
         "How many rows and how many columns of `x` does the kernel cover?",
@@ -146,7 +135,7 @@ def _clipped_patch(x, kernel, row, col):
 
 
 def _convolve_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for size, kernel_size in (
         ((choose.choice((8, 9)), 6), (3, 2)),
@@ -158,15 +147,14 @@ def _convolve_cases(seed):
         ((4, 7), (1, 3)),
     ):
         x, kernel = numbers(*size), numbers(*kernel_size)
-        cases.append((_label(x=x, kernel=kernel), (x, kernel), {}))
+        cases.append((in_words(x=x, kernel=kernel), (x, kernel), {}))
     return cases
 
 
 @exercise(
     title="Slide the kernel over the picture",
-    contract="`convolve(x, kernel)`: `x` is (H, W), `kernel` is (kh, kw), the answer is (H − kh + 1, W − kw + 1) "
-    "and keeps the dtype and the gradient. "
-    "Pixel [i, j] is the patch sum at row i, col j.  \n"
+    contract="`convolve(x, kernel)`: `x` is (H, W), `kernel` is (kh, kw), the answer is (H − kh + 1, W − kw + 1) and "
+    "keeps the dtype and the gradient. Pixel [i, j] is the patch sum at row i, col j.  \n"
     "Example: a 5×4 picture and a 3×2 kernel give 3×3 numbers.",
     hints=(
         "In how many places does a kernel of 3 rows fit on a picture of 5 rows? Put it there and count.",
@@ -306,7 +294,7 @@ def convolve_never_reset(x, kernel):
 
 
 def _channel_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for x_shape, weight_shape, with_bias in (
         ((2, 3, choose.choice((7, 8)), 6), (4, 3, 5, 2), True),
@@ -319,26 +307,23 @@ def _channel_cases(seed):
     ):
         x, weight = numbers(*x_shape), numbers(*weight_shape)
         bias = {"bias": numbers(weight_shape[0])} if with_bias else {}
-        cases.append((_label(x=x, weight=weight, **(bias or {"bias": None})), (x, weight), bias))
+        cases.append((in_words(x=x, weight=weight, **(bias or {"bias": None})), (x, weight), bias))
     return cases
 
 
 @exercise(
     title="Many channels in, many channels out",
-    contract="`conv2d(x, weight, bias=None)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw), `bias` "
-    "is (C_out,) or None; the answer "
-    "is (N, C_out, H − kh + 1, W − kw + 1) and keeps the dtype and the gradient.  \n"
-    "Example: `x` (1, 3, 32, 32) and `weight` (16, 3, 3, 3) give (1, 16, 30, 30). Any way to the right "
-    "numbers counts, `F.conv2d` as well: "
-    "it only leaves nothing to learn.",
+    contract="`conv2d(x, weight, bias=None)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw), `bias` is "
+    "(C_out,) or None; the answer is (N, C_out, H − kh + 1, W − kw + 1) and keeps the dtype and the gradient.  \n"
+    "Example: `x` (1, 3, 32, 32) and `weight` (16, 3, 3, 3) give (1, 16, 30, 30). Any way to the right numbers "
+    "counts, `F.conv2d` as well: it only leaves nothing to learn.",
     hints=(
         "One output channel belongs to one kernel, and that kernel has a grid for each input channel. What "
         "happens to the grids' results?",
         "`x[:, :, i : i + kh, j : j + kw]` is (N, C_in, kh, kw): the patch of all pictures and channels. "
         "Give it an axis for C_out with `[:, None]` and multiply it by `weight`.",
         "`out[:, :, i, j] = (patch[:, None] * weight).sum(dim=(2, 3, 4))` for every place; at the end add "
-        "`bias[:, None, None]`, "
-        "unless it is None.",
+        "`bias[:, None, None]`, unless it is None.",
     ),
     cases=_channel_cases,
     gradients=True,
@@ -482,7 +467,7 @@ def _count_cases(seed):
         (1, choose.randint(20, 40), (1, 7), True),
     ]
     names = ("in_channels", "out_channels", "kernel_size", "bias")
-    cases = [(_label(**dict(zip(names, values, strict=True))), values, {}) for values in settings]
+    cases = [(in_words(**dict(zip(names, values, strict=True))), values, {}) for values in settings]
     return [*cases, ("in_channels 2, out_channels 7, kernel_size (5, 3)", (2, 7, (5, 3)), {})]
 
 
@@ -586,7 +571,7 @@ def count_square(in_channels, out_channels, kernel_size, bias=True):
 
 
 def _gradient_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for x_shape, upstream_shape in (
         ((2, choose.choice((8, 9)), 11), (2, 6, 7)),
@@ -598,16 +583,15 @@ def _gradient_cases(seed):
         ((2, 3, 4), (2, 3, 4)),
     ):
         x, upstream = numbers(*x_shape), numbers(*upstream_shape)
-        cases.append((_label(x=x, upstream=upstream), (x, upstream), {}))
+        cases.append((in_words(x=x, upstream=upstream), (x, upstream), {}))
     return cases
 
 
 @exercise(
     title="One weight, used everywhere",
     contract="`kernel_gradient(x, upstream)`: `x` is (N, H, W), N pictures convolved with one kernel (kh, kw); "
-    "`upstream` is (N, H_out, W_out), the "
-    "gradient of the loss for every output pixel; the answer is (kh, kw), the gradient for the kernel, in the "
-    "dtype of `x`. kh = H − H_out + 1, kw = W − W_out + 1.  \n"
+    "`upstream` is (N, H_out, W_out), the gradient of the loss for every output pixel; the answer is (kh, kw), the "
+    "gradient for the kernel, in the dtype of `x`. kh = H − H_out + 1, kw = W − W_out + 1.  \n"
     "Example: with an `upstream` of ones, entry [0, 0] is the sum of all pixels that kernel[0, 0] has met.",
     hints=(
         "How much does output pixel [r, c] change when kernel[i, j] grows by 1? By exactly one pixel of `x`: which?",
@@ -724,7 +708,7 @@ def gradient_short(x, upstream):
 
 
 def _group_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for x_shape, weight_shape, groups in (
         ((2, 8, choose.choice((7, 9)), 3), (6, 4, 5, 2), {"groups": 2}),
@@ -735,25 +719,23 @@ def _group_cases(seed):
         ((2, 3, 6, 7), (5, 3, 4, 2), {}),
     ):
         x, weight = numbers(*x_shape), numbers(*weight_shape)
-        cases.append((_label(x=x, weight=weight, **groups), (x, weight), groups))
+        cases.append((in_words(x=x, weight=weight, **groups), (x, weight), groups))
     return cases
 
 
 @exercise(
     title="Groups that do not see each other",
-    contract="`grouped_conv2d(x, weight, groups=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in / groups, "
-    "kh, kw); the answer is "
-    "(N, C_out, H − kh + 1, W − kw + 1) and keeps the dtype and the gradient. The channels are split in order into "
-    "`groups` equal parts, the input's and the "
-    "output's; each output part reads the input part of the same number.  \n"
+    contract="`grouped_conv2d(x, weight, groups=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in / groups, kh, "
+    "kw); the answer is (N, C_out, H − kh + 1, W − kw + 1) and keeps the dtype and the gradient. The channels are "
+    "split in order into `groups` equal parts, the input's and the output's; each output part reads the input part of "
+    "the same number.  \n"
     "Example: with `groups` = C_in each kernel sees a single channel: that is a depthwise convolution.",
     hints=(
         "A grouped convolution is several small convolutions side by side. Which channels go into the first one?",
         "With a = C_in / groups, group g reads the channels from g·a up to (g + 1)·a. Which rows of `weight` "
         "belong to it?",
-        "`x.chunk(groups, dim=1)` and `weight.chunk(groups, dim=0)` give the parts: convolve them pair by "
-        "pair and join the results "
-        "with `torch.cat(parts, dim=1)`.",
+        "`x.chunk(groups, dim=1)` and `weight.chunk(groups, dim=0)` give the parts: convolve them pair by pair and "
+        "join the results with `torch.cat(parts, dim=1)`.",
     ),
     cases=_group_cases,
     gradients=True,

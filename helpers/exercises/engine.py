@@ -18,8 +18,7 @@ from typing import Any
 
 import torch
 
-from helpers import progress
-
+from .. import progress
 from . import sandbox
 
 LIMIT = 8.0  # seconds that an answer may take for all its cases
@@ -224,9 +223,9 @@ class Exercise:
             if got[-1].error:
                 break
             kind = got[-1].result.kind
-            if len(got) == 1 and (kind == "Ellipsis" or (kind == "None" and _is_empty(answer))):
-                return Verdict("not attempted", _REPLACE)
             if kind == "Ellipsis":
+                if len(got) == 1:
+                    return Verdict("not attempted", _REPLACE)
                 break
         differences = [_difference(*pair, case) for *pair, case in zip(want, got, cases, strict=False)]
         first = next((index for index, text in enumerate(differences) if text), None)
@@ -246,9 +245,7 @@ class Exercise:
         if answer is ...:
             return Verdict("not attempted", _REPLACE)
         if not callable(answer) or isinstance(answer, type) != isinstance(self.function, type):
-            given = "a class" if isinstance(answer, type) else _a(type(answer).__name__)
-            if answer is None:
-                given = "None"
+            given = "a class" if isinstance(answer, type) else kind_of(answer)
             return Verdict(
                 "wrong", f"The check needs your {self._kind} itself, `check({name})`, and was given {given}."
             )
@@ -259,6 +256,13 @@ class Exercise:
                 return Verdict("not attempted", _REPLACE)
             if dots:
                 return Verdict("wrong", f"`{dots[0]}` still holds its dots: replace them with your code too.")
+            if issubclass(self.function, torch.nn.Module) and not issubclass(answer, torch.nn.Module):
+                return Verdict(
+                    "wrong",
+                    f"Your class is no module: write `class {name}(nn.Module):`, and `super().__init__()` first.",
+                )
+        elif _is_empty(answer):
+            return Verdict("not attempted", _REPLACE)
         if self.use is _call:
             try:
                 signature = inspect.signature(answer)
@@ -315,7 +319,9 @@ class Exercise:
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the learner's too
             told = _describe(error)
             where = sandbox.line_of_error(error.__traceback__)
-            sentence = f"Your code stopped{where}{doing} with {told}.{_in(case, ' This was')}"
+            sentence = f"Your code stopped{where}{doing} with {told}."
+            if case.label:
+                sentence += f" This was the case {case.label}."
             if case.gradients:
                 sentence += (
                     " Here the inputs ask for their gradient: stay with torch operations, without numpy and "
@@ -377,6 +383,11 @@ def exercise(
         return made
 
     return register
+
+
+def kind_of(value: Any) -> str:
+    """Return what a value is, in words for the learner: "None", "a list", "an int"."""
+    return "None" if value is None else _a(type(value).__name__)
 
 
 def _is_float(value: Any) -> bool:
@@ -469,9 +480,9 @@ def _difference(want: _Observation, got: _Observation, case: _Case | None = None
     """Return the first difference as a sentence, "" when there is none."""
     if got.error or want.error:
         return "" if got.error == want.error else got.sentence or "One of them stops with an error."
-    told = _plain_difference(want.result, got.result, "the result", "yours")
+    told = _plain_difference(want.result, got.result, "the result")
     if told:
-        told = f"{_in(case, 'In the case')}{told}"
+        told = f"{_in_the_case(case)}{told}"
         return told[0].upper() + told[1:]
     if got.changed != want.changed:
         names = " and ".join(f"`{name}`" for name in got.changed)
@@ -493,29 +504,29 @@ def _difference(want: _Observation, got: _Observation, case: _Case | None = None
                 "operations."
             )
         for name, wanted in want.gradients.items():
-            told = _plain_difference(wanted, got.gradients[name], f"the gradient of `{name}`", "yours")
+            told = _plain_difference(wanted, got.gradients[name], f"the gradient of `{name}`")
             if told:
-                return f"The values are right, but the gradient is not. {_in(case, 'In the case')}{told}"
+                return f"The values are right, but the gradient is not. {_in_the_case(case)}{told}"
     return ""
 
 
-def _plain_difference(want: _Plain, got: _Plain, what: str, yours: str) -> str:
+def _plain_difference(want: _Plain, got: _Plain, what: str) -> str:
     if got.kind != want.kind and {got.kind, want.kind} != {"tuple", "list"}:
         return _kind_difference(want, got, what)
     if isinstance(want.values, dict):
         if want.kind == "dict" and list(got.values) != list(want.values):
-            return f"{what} should hold {_list(want.values)}, and {yours} holds {_list(got.values)}."
+            return f"{what} should hold {_list(want.values)}, and yours holds {_list(got.values)}."
         parts = ((key, want.values[key], got.values[key]) for key in want.values if key in got.values)
-        told = next(filter(None, (_part_difference(a, b, key, what, yours) for key, a, b in parts)), "")
+        told = next(filter(None, (_part_difference(a, b, key, what) for key, a, b in parts)), "")
         if len(got.values) == len(want.values):
             return told
         first = f" {told[0].upper()}{told[1:]}" if told else ""
-        return f"{what} should have {len(want.values)} entries, and {yours} has {len(got.values)}.{first}"
+        return f"{what} should have {len(want.values)} entries, and yours has {len(got.values)}.{first}"
     if got.shape != want.shape:
-        return f"{what} should have the shape {want.shape}, and {yours} has {got.shape}."
+        return f"{what} should have the shape {want.shape}, and yours has {got.shape}."
     if got.dtype != want.dtype:
         return (
-            f"{what} should be {want.dtype}, and {yours} is {got.dtype}: keep the inputs' dtype, "
+            f"{what} should be {want.dtype}, and yours is {got.dtype}: keep the inputs' dtype, "
             "for example with `x.new_zeros(...)`, `x` being an input."
         )
     if got.values == want.values:
@@ -532,20 +543,20 @@ def _plain_difference(want: _Plain, got: _Plain, what: str, yours: str) -> str:
     if expected == given:
         expected, given = repr(want.values[wrong[0]]), repr(got.values[wrong[0]])
     if not want.shape:
-        return f"{what} should be {expected}, and {yours} is {given}.{digits}"
+        return f"{what} should be {expected}, and yours is {given}.{digits}"
     place, rest = [], wrong[0]
     for size in reversed(want.shape):
         rest, index = divmod(rest, size)
         place.insert(0, index)
     count = f" ({len(wrong)} of {len(want.values)} values differ.)" if len(want.values) > 1 else ""
-    return f"{what} at {place} should be {expected}, and {yours} is {given}.{count}{digits}"
+    return f"{what} at {place} should be {expected}, and yours is {given}.{count}{digits}"
 
 
-def _part_difference(want: _Plain, got: _Plain, key: str, what: str, yours: str) -> str:
+def _part_difference(want: _Plain, got: _Plain, key: str, what: str) -> str:
     if (want.kind, got.kind) == ("bool", "bool") and not key.startswith("["):  # a fact that the exercise looked at
         wrong = "this should be so, and is not" if want.values[0] else "this should not be so, and is"
         return "" if want.values == got.values else f"{wrong}: {key}."
-    return _plain_difference(want, got, f"{what}'s {key}", yours)
+    return _plain_difference(want, got, f"{what}'s {key}")
 
 
 def _apart(want: _Plain, got: _Plain, rtol: float, atol: float) -> list[int]:
@@ -599,11 +610,9 @@ def _list(keys: Any) -> str:
     return ", ".join(list(keys)[:8]) or "nothing"
 
 
-def _in(case: _Case | None, words: str) -> str:
-    """Introduce a case; "" for a case without words."""
-    if case is None or not case.label:
-        return ""
-    return f"{words} {case.label}: " if words.startswith("In") else f"{words} the case {case.label}."
+def _in_the_case(case: _Case | None) -> str:
+    """Return what begins a sentence on a case; "" for a case without words."""
+    return f"In the case {case.label}: " if case and case.label else ""
 
 
 def _describe(error: BaseException) -> str:

@@ -1,7 +1,6 @@
 """The exercises of notebook 10, GPU training: to a device, names as labels, measure, go on, and make a map smaller."""
 
 import copy
-import numbers
 import os
 import random
 import re
@@ -11,11 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .engine import Refused, _is_empty, exercise
-
-
-def _generator(seed):
-    return torch.Generator().manual_seed(seed)
+from ..shapes import is_whole
+from .cases import generator
+from .engine import Refused, exercise, kind_of
 
 
 def _filled(model, seed):
@@ -25,7 +22,7 @@ def _filled(model, seed):
 
 
 def _fill(values, seed):
-    g = _generator(seed)
+    g = generator(seed)
     with torch.no_grad():
         for value in values:
             value.copy_(torch.randn(value.shape, generator=g) / max(value[0].numel(), 4) ** 0.5)
@@ -52,7 +49,7 @@ class _Recorded(nn.Module):
 def _step_cases(seed):
     cases = []
     for number, (count, features, device) in enumerate(((6, 5, "cpu"), (9, 4, "meta"), (8, 3, "meta"), (5, 6, "cpu"))):
-        g = _generator(10 * seed + number)
+        g = generator(10 * seed + number)
         images = torch.randn(count, features, generator=g)
         labels = torch.randperm(count, generator=g) % 3
         lr = (0.5, 0.1, 0.2, 0.05)[number]
@@ -73,10 +70,10 @@ def _stepped(answer, model, images, labels, lr, device):
             f"Torch stopped with: {str(error).rstrip('!')}. The model was on {place}, "
             + (f"its input on {model.seen}." if model.seen else "and was not called.")
         ) from None
-    if loss is ... or (loss is None and _is_empty(answer)):
+    if loss is ...:
         return loss
     if not isinstance(loss, torch.Tensor):
-        raise Refused(f"Return the loss as a tensor: yours is of type {type(loss).__name__}. `.item()` takes it away.")
+        raise Refused(f"Return the loss as a tensor: yours is {kind_of(loss)}. `.item()` takes it away.")
     if loss.layout != torch.strided or loss.dim():
         raise Refused("Return the loss of the step: a tensor without axes.")
     if loss.is_complex() or not loss.is_floating_point():
@@ -261,7 +258,7 @@ class _Reader:
 
     def __call__(self, name):
         self.calls += 1
-        return torch.randn(3, 4, 5, generator=_generator(sum((i + 1) * ord(c) for i, c in enumerate(name))))
+        return torch.randn(3, 4, 5, generator=generator(sum((i + 1) * ord(c) for i, c in enumerate(name))))
 
 
 def _names_cases(seed):
@@ -312,7 +309,7 @@ def _read_all(answer, names, classes):
                     "Your label is one-hot: a row of zeros with a single one. Cross-entropy takes the class's place "
                     "itself, one whole number."
                 )
-        if not isinstance(label, numbers.Integral) or isinstance(label, bool):
+        if not is_whole(label):
             raise Refused("The label must be one whole number, the place of the class in `classes`.")
         pictures.append(picture)
         labels.append(int(label))
@@ -531,7 +528,7 @@ class _Watched(nn.Module):
 def _evaluate_cases(seed):
     cases = []
     for number, sizes in enumerate(((4, 4, 3), (5, 2), (6,), (3, 3, 3, 1))):
-        g = _generator(10 * seed + number)
+        g = generator(10 * seed + number)
         features, classes = 4 + number, 3
         batches = [
             (torch.randn(size, features, generator=g), torch.randint(classes, (size,), generator=g)) for size in sizes
@@ -546,12 +543,12 @@ def _evaluated(answer, model, batches):
     model.calls = []
     torch.manual_seed(0)
     result = answer(model, batches)
-    if result is ... or (result is None and _is_empty(answer)):
+    if result is ...:
         return result
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise Refused("Return two numbers, the loss and the accuracy: `return loss, accuracy`.")
     if not all(isinstance(value, float) for value in result):  # numpy's float64 is one
-        kinds = " and ".join(f"a {type(value).__name__}" for value in result)
+        kinds = " and ".join(map(kind_of, result))
         raise Refused(f"Return two floats: yours are {kinds}. `.item()` takes a number out of a tensor.")
     loss, accuracy = result
     return {
@@ -754,7 +751,7 @@ def _resume_cases(seed):
     for number, (count, features, done, epochs) in enumerate(
         ((11, 5, 2, 4), (10, 4, 1, 4), (8, 6, 3, 5), (7, 3, 2, 3))
     ):
-        g = _generator(10 * seed + number)
+        g = generator(10 * seed + number)
         images = torch.randn(count, features, generator=g)
         labels = torch.randperm(count, generator=g) % 3
         label = f"{count} images, interrupted after {done} of {epochs} epochs"
@@ -777,10 +774,10 @@ def _resumed(answer, images, labels, done, epochs):
     torch.manual_seed(999)
     model, optimizer = _run(done + 100, images, 7)
     first = answer(model, optimizer, checkpoint)
-    if first is ... or (first is None and _is_empty(answer)):
+    if first is ...:
         return first
     if type(first) is not int:
-        kind = "None: did you forget `return`?" if first is None else f"of type {type(first).__name__}."
+        kind = "None: did you forget `return`?" if first is None else f"{kind_of(first)}."
         raise Refused(f"Return the number of the next epoch, a whole number (int): yours is {kind}")
     seen = {"next epoch": first, "next random numbers": torch.rand(3)}
     for _ in range(max(first, 1), min(epochs, 9) + 1):
@@ -940,11 +937,11 @@ def _net_cases(seed):
 def _net_seen(answer, size, shrink):
     """Build the net, give its parameters known values, and return its sizes and what it answers."""
     net = answer(size, shrink)
-    if net is ... or (net is None and _is_empty(answer)):
+    if net is ...:
         return net
     if not isinstance(net, nn.Module):
-        raise Refused(f"Return a net, a module of torch: yours is {'None' if net is None else type(net).__name__}.")
-    images = torch.randn(3, 3, size, size, generator=_generator(size))
+        raise Refused(f"Return a net, a module of torch: yours is {kind_of(net)}.")
+    images = torch.randn(3, 3, size, size, generator=generator(size))
     if any(map(nn.parameter.is_lazy, net.parameters())):
         net(images)
     values = sorted(net.parameters(), key=lambda value: (-value.dim(), value.shape))  # whichever is made first

@@ -9,13 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .engine import Refused, _is_empty, exercise
-
-
-def _numbers(seed):
-    """Return a maker of float32 tensors of a given shape, and a source of whole numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator), random.Random(seed)
+from .cases import draws, in_words
+from .engine import Refused, exercise, kind_of
 
 
 def _images(answer, images, *args):
@@ -23,18 +18,13 @@ def _images(answer, images, *args):
     for chance in (random.seed, np.random.seed, torch.manual_seed):
         chance(1)
     result = answer(images, *args)
-    if result is ... or (result is None and _is_empty(answer)):
+    if result is ...:
         return result
     if not isinstance(result, torch.Tensor):
-        kind = type(result).__name__
-        raise Refused(f"Return a torch tensor, (N, C, H, W): yours is {'None' if result is None else f'a {kind}'}.")
+        raise Refused(f"Return a torch tensor, (N, C, H, W): yours is {kind_of(result)}.")
     if result.layout != torch.strided or result.device.type != "cpu":
         raise Refused("Return an ordinary tensor on the CPU, as `images` is.")
     return result
-
-
-def _label(**values):
-    return ", ".join(f"{name} {tuple(v.shape) if isinstance(v, torch.Tensor) else v}" for name, v in values.items())
 
 
 # 1. Counting
@@ -288,7 +278,7 @@ class _Watched(nn.Module):
 
 
 def _accuracy_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for shape, batch_size, training in (
         ((11, 2, 3, 5), 4, True),
@@ -316,14 +306,14 @@ def _watched(answer, model, images, labels, **setting):
     model.calls, before = _Calls(), model.training
     torch.manual_seed(0)
     result = answer(model, images, labels, **setting)
-    if result is ... or (result is None and _is_empty(answer)):
+    if result is ...:
         return result
     if isinstance(result, torch.Tensor) and result.requires_grad:
         raise Refused("Your result carries a gradient: return a plain number, `.item()` takes it out of a tensor.")
     if not isinstance(result, float):  # numpy's float64 is one
         kinds = {"Tensor": "a tensor: `.item()` takes the number out.", "NoneType": "None: did you forget `return`?"}
-        kind = type(result).__name__
-        raise Refused(f"Return a float, from 0 to 1: yours is {kinds.get(kind, f'a {kind}.')}")
+        kind = kinds.get(type(result).__name__, f"{kind_of(result)}.")
+        raise Refused(f"Return a float, from 0 to 1: yours is {kind}")
     sizes, modes, gradients = zip(*model.calls, strict=True) if model.calls else ((), (), ())
     return {
         "number of images that the model was shown": sum(sizes),
@@ -521,13 +511,13 @@ def accuracy_without_rest(model, images, labels, batch_size=64):
 
 
 def _permute_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     generator = torch.Generator().manual_seed(seed)
     cases = []
     for shape in ((7, 3, 5, 10 + seed % 7), (5, 2, choose.choice((6, 8)), 7), (6, 1, 9, 4), (2, 4, 5, 8)):
         images = numbers(*shape)
         order = torch.randperm(images[0, 0].numel(), generator=generator)
-        cases.append((_label(images=images, order=order), (images, order), {}))
+        cases.append((in_words(images=images, order=order), (images, order), {}))
     return cases
 
 
@@ -709,7 +699,7 @@ _EDGES = {
 
 
 def _crop_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for shape, padding in (
         ((6, 3, 7, choose.choice((8, 9))), 2),
@@ -719,7 +709,7 @@ def _crop_cases(seed):
         ((9, 3, 6, 4), 2),
     ):
         images = numbers(*shape)
-        cases.append((_label(images=images, padding=padding), (images, padding), {}))
+        cases.append((in_words(images=images, padding=padding), (images, padding), {}))
     return cases
 
 

@@ -6,20 +6,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .cases import NOT_LOOKED_AT, draws
 from .engine import Refused, exercise
-
-
-def _maker(seed):
-    """Return a maker of normal float32 tensors of a given shape."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator)
-
 
 # 1. The layer
 
 
 def _linear_cases(seed):
-    make = _maker(seed)
+    make = draws(seed)
     cases = []
     for leading, features, out, with_bias in (
         ((5,), 3, 4, True),
@@ -181,7 +175,7 @@ def linear_mean(x, weight, bias=None):
 
 
 def _layer_cases(seed):
-    make = _maker(seed)
+    make = draws(seed)
     return [
         ("Linear(40, 300)", (seed, (40, 300), {}, make(6, 40)), {}),
         ("Linear(260, 210), x (2, 3, 260)", (seed, (260, 210), {}, make(2, 3, 260)), {}),
@@ -194,18 +188,16 @@ def _use_layer(answer, seed, sizes, settings, x):
     """Return what can be seen of a layer: its parameters, how they start, what it computes, and their gradients."""
     torch.manual_seed(seed)
     layer, other = answer(*sizes, **settings), answer(*sizes, **settings)
-    if not isinstance(layer, nn.Module):
-        raise Refused("Your class is no module: write `class Linear(nn.Module):`, and `super().__init__()` first.")
     registered = dict(layer.named_parameters())
     seen = {name: _told(layer, name) for name in ("weight", "bias")}
     seen["other parameters"] = ", ".join(sorted(registered.keys() - seen.keys())) or "none"
     looked_at = ("weight at the start", "bias at the start", "output", "output in eval mode", "gradients")
     shapes = (f"a parameter {sizes[::-1]}", f"a parameter {sizes[1:]}")
     if seen["weight"] != shapes[0] or seen["bias"] not in (shapes[1], "registered as None"):
-        return seen | dict.fromkeys(looked_at, "not looked at")
+        return seen | dict.fromkeys(looked_at, NOT_LOOKED_AT)
     for name in ("weight", "bias"):
         seen[f"{name} at the start"] = _start(getattr(layer, name), getattr(other, name), sizes[0] ** -0.5)
-    make = _maker(seed + 1000)
+    make = draws(seed + 1000)
     layer = layer.to(x.dtype)
     values = [layer.weight] if layer.bias is None else [layer.weight, layer.bias]
     with torch.no_grad():
@@ -217,7 +209,7 @@ def _use_layer(answer, seed, sizes, settings, x):
     if not torch.equal(x, before):
         raise Refused("Your `forward` changes its input `x`: make a new tensor, without `+=` and the like on `x`.")
     if not isinstance(output, torch.Tensor):
-        return seen | {"gradients": "not looked at"}
+        return seen | {"gradients": NOT_LOOKED_AT}
     if not output.requires_grad:
         raise Refused(
             "The output carries no gradient to the parameters: use `self.weight` itself, without `.data`, `.detach()`, "
@@ -538,7 +530,7 @@ class LayerNoneUnregistered(_Layer):
 
 
 def _line_cases(seed):
-    make = _maker(seed)
+    make = draws(seed)
     cases = []
     for n, settings in (
         (17, {"lr": 0.02, "steps": 6}),
@@ -808,7 +800,7 @@ def line_through_zero(x, y, lr=0.005, steps=100):
 
 
 def _fold_cases(seed):
-    make = _maker(seed)
+    make = draws(seed)
     cases = []
     for n_in, hidden, out in ((5, 4, 3), (2, 6, 7), (3, 3, 3), (4, 5, 1), (10, 1, 2)):
         first, second = (make(hidden, n_in), make(hidden)), (make(out, hidden), make(out))
@@ -914,7 +906,7 @@ def _some_x(make):
 
 
 def _leaky_cases(seed):
-    make = _maker(seed)
+    make = draws(seed)
     return [
         ("x (4, 3)", (_some_x(make),), {}),
         ("negative_slope=0.25, x (4, 3)", (_some_x(make), 0.25), {}),
@@ -1038,7 +1030,7 @@ def leaky_other_order(x, negative_slope=0.01):
 
 
 def _sigmoid_cases(seed):
-    make = _maker(seed)
+    make = draws(seed)
     return [
         ("x (4, 3)", (2 * make(4, 3),), {}),
         ("x (2, 3, 2)", (make(2, 3, 2),), {}),
@@ -1163,7 +1155,7 @@ def sigmoid_other_order(x):
 
 
 def _stack_cases(seed):
-    make = _maker(seed)
+    make = draws(seed)
     return [
         ("x (5,), n=3", (make(5), 3), {}),
         ("x (4, 2), n=1", (2 * make(4, 2), 1), {}),

@@ -9,18 +9,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .engine import Refused, exercise
-
-
-def _generator(seed):
-    return torch.Generator().manual_seed(seed)
-
+from .cases import generator
+from .engine import Refused, exercise, kind_of
 
 # 1. log-softmax
 
 
 def _log_softmax_cases(seed):
-    g = _generator(seed)
+    g = generator(seed)
     mild = torch.randn(3, 5, generator=g)
     far = 1000.0 * torch.tensor([[1.0, -1, 0, 0.5], [-1, -0.9, 0.2, 1], [0.1, 1, -1, 0.3]])
     far = far + torch.randn(3, 4, generator=g)
@@ -161,7 +157,7 @@ def log_softmax_base_two(logits):
 
 
 def _cross_entropy_cases(seed):
-    g = _generator(seed)
+    g = generator(seed)
 
     def case(n, c, kind="", last=1):
         logits, labels = torch.randn(n, c, generator=g), torch.randint(c, (n,), generator=g)
@@ -180,8 +176,7 @@ def _cross_entropy_cases(seed):
 @exercise(
     title="Cross-entropy from logits",
     contract="`cross_entropy(logits, labels)`: `logits` is (N, C), `labels` is (N,), int64, the index of the right "
-    "class "
-    "of each example; the answer is the mean of −log p over the N examples, p being the probability of the "
+    "class of each example; the answer is the mean of −log p over the N examples, p being the probability of the "
     "right class: a tensor with one number and no axes, which keeps the dtype and the gradient. Logits of ±1000 must "
     "work.  \n"
     "Example: logits [[0, 0]] and labels [1] give 0.693, which is −log ½.",
@@ -368,7 +363,7 @@ def cross_entropy_log_of_softmax(logits, labels):
 
 
 def _bce_cases(seed):
-    g = _generator(seed)
+    g = generator(seed)
     logits = torch.randn(7, generator=g) * 1.5
     far = torch.tensor([1000.0, -1000, 800, -900, 0.5]) + torch.randn(5, generator=g)
     return [
@@ -525,7 +520,7 @@ def bce_each(logits, labels):
 
 def _lists(seed, shapes, count, dtype=torch.float32):
     """Return `count` lists of tensors of the given shapes."""
-    g = _generator(seed)
+    g = generator(seed)
     return [[torch.randn(shape, generator=g).to(dtype) for shape in shapes] for _ in range(count)]
 
 
@@ -592,8 +587,7 @@ def _momentum_cases(seed):
 @exercise(
     title="One step of SGD with momentum",
     contract="`momentum_step(parameters, gradients, velocities, lr, momentum)`: three lists of tensors, one of each "
-    "for "
-    "every parameter. First each velocity becomes `momentum` times itself plus the gradient; then each parameter "
+    "for every parameter. First each velocity becomes `momentum` times itself plus the gradient; then each parameter "
     "moves by −`lr` times its new velocity. Return the new parameters and the new velocities, two lists; you may make "
     "new tensors or change the given ones.  \n"
     "Example: parameter 1, gradient 2, velocity 3, lr 0.1, momentum 0.9 give velocity 4.7 and parameter 0.53.",
@@ -678,8 +672,7 @@ def _each(step):
 
 @momentum_step.wrong(
     "You weight the gradient with 1 − momentum: torch adds the whole gradient, v = momentum · v + g. Yours is a "
-    "running "
-    "mean, with steps that are smaller by that factor."
+    "running mean, with steps that are smaller by that factor."
 )
 @_each
 def momentum_damped(p, g, v, lr, momentum):
@@ -832,11 +825,10 @@ def _adam_cases(seed):
 @exercise(
     title="One step of Adam",
     contract="`adam_step(parameters, gradients, means, squares, step, lr=0.001, betas=(0.9, 0.999), eps=1e-8)`: lists "
-    "of "
-    "tensors as before; `means` and `squares` are the running means of the gradient and of its square, `step` counts "
-    "from 1. With betas b₁, b₂: m = b₁m + (1 − b₁)g and s = b₂s + (1 − b₂)g²; then m̂ = m / (1 − b₁ᵗ), "
-    "ŝ = s / (1 − b₂ᵗ) with t = `step`, and p = p − lr · m̂ / (√ŝ + eps). Return the new parameters, means and "
-    "squares (m and s, uncorrected), three lists.  \n"
+    "of tensors as before; `means` and `squares` are the running means of the gradient and of its square, `step` "
+    "counts from 1. With betas b₁, b₂: m = b₁m + (1 − b₁)g and s = b₂s + (1 − b₂)g²; then m̂ = m / (1 − b₁ᵗ), ŝ = s / "
+    "(1 − b₂ᵗ) with t = `step`, and p = p − lr · m̂ / (√ŝ + eps). Return the new parameters, means and squares "
+    "(m and s, uncorrected), three lists.  \n"
     "Example: at step 1, from zero means and squares, every number moves by about lr, however large its gradient is.",
     hints=(
         "Two running means for each parameter, renewed as velocities were, but each is a weighted mean: the new part "
@@ -1107,7 +1099,7 @@ def _train_cases(seed):
     for number, (examples, width, classes, epochs, batch_size, lr) in enumerate(
         ((11, 5, 3, 2, 4, 0.3), (9, 4, 2, 3, 3, 0.1), (6, 3, 4, 2, 6, 0.5), (7, 6, 3, 1, 5, 0.2))
     ):
-        g = _generator(10 * seed + number)
+        g = generator(10 * seed + number)
         model = nn.Sequential(nn.Linear(width, 7), nn.BatchNorm1d(7), nn.ReLU(), nn.Linear(7, classes))
         with torch.no_grad():
             for value in model.parameters():
@@ -1129,9 +1121,7 @@ def _train(answer, model, images, labels, orders, batch_size, lr):
     if losses is None:
         raise Refused("Your function returned None: return the list of losses.")
     if type(losses) is not list:
-        raise Refused(
-            f"Return the losses as a list of numbers, one for each step: yours is of type {type(losses).__name__}."
-        )
+        raise Refused(f"Return the losses as a list of numbers, one for each step: yours is {kind_of(losses)}.")
     if any(isinstance(loss, torch.Tensor) and loss.requires_grad for loss in losses):
         raise Refused(
             "Your losses are tensors, and each keeps all that its step computed in memory: keep `loss.item()`."

@@ -12,24 +12,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .engine import Refused, _is_empty, exercise
-
-NOT = "not looked at"
-
-
-def _numbers(seed):
-    """Return a maker of float32 tensors of a given shape, and a source of whole numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator), random.Random(seed)
-
-
-def _kind(value):
-    return "None" if value is None else f"a {type(value).__name__}"
+from .cases import NOT_LOOKED_AT, draws
+from .engine import Refused, exercise, kind_of
 
 
 def _filled(module, seed):
     """Give a module's parameters, by shape and place, numbers that depend on the seed alone; return the module."""
-    numbers, _ = _numbers(seed)
+    numbers = draws(seed)
     with torch.no_grad():
         for parameter in module.parameters():
             fan_in = parameter[0].numel() if parameter.dim() > 1 else 4
@@ -52,7 +41,7 @@ def _is_usual(value):
 
 def _broken_net(seed, number):
     """Return the number-th net without its flatten, and pictures for it."""
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     a, b, c = choose.randint(4, 6), choose.randint(7, 9), choose.randint(10, 14)
     nets = (
         lambda: [
@@ -77,10 +66,10 @@ def _repaired(answer, seed, number):
     first = [(parameter, parameter.detach().clone()) for parameter in net.parameters()]
     kinds = [type(layer).__name__ for layer in net]
     fixed = answer(net)
-    if fixed is ... or (fixed is None and _is_empty(answer)):
+    if fixed is ...:
         return fixed
     if not isinstance(fixed, nn.Module):
-        raise Refused(f"Return the whole net, an `nn.Sequential`: yours is {_kind(fixed)}.")
+        raise Refused(f"Return the whole net, an `nn.Sequential`: yours is {kind_of(fixed)}.")
     ours = [parameter for parameter, _ in first]
     theirs = list(fixed.parameters())
     same = len(ours) == len(theirs) and all(a is b for a, b in zip(ours, theirs, strict=True))
@@ -96,12 +85,12 @@ def _repaired(answer, seed, number):
         else "changed"
     )
     if seen["layers"].startswith("others") or seen["flatten"] == "missing":
-        return seen | dict.fromkeys(("shape", "output"), NOT)
+        return seen | dict.fromkeys(("shape", "output"), NOT_LOOKED_AT)
     output = fixed(x)
     if not isinstance(output, torch.Tensor):
-        raise Refused(f"Your net gives {_kind(output)}: it should give a tensor of logits.")
+        raise Refused(f"Your net gives {kind_of(output)}: it should give a tensor of logits.")
     seen["shape"] = str(tuple(output.shape))
-    return seen | {"output": output if output.shape[0] == len(x) else NOT}
+    return seen | {"output": output if output.shape[0] == len(x) else NOT_LOOKED_AT}
 
 
 @exercise(
@@ -224,7 +213,7 @@ _ALL = f"18090 in {sorted(torch.Size(shape).numel() for shape in _SHAPES)}"
 
 def _fill_net(net, seed):
     """Give each parameter numbers that depend on the seed and on its shape alone."""
-    numbers, _ = _numbers(seed)
+    numbers = draws(seed)
     values = {
         shape: numbers(*shape) * 1.5 / (torch.Size(shape[1:]).numel() if shape[1:] else 4) ** 0.5 for shape in _SHAPES
     }
@@ -252,18 +241,16 @@ def _where_layers_are(net):
     return "registered" if next(net.parameters(), None) is not None else "none before forward runs"
 
 
-def _looked_at(answer, name, seed, count):
+def _looked_at(answer, seed, count):
     """Return what can be seen of a net with known weights: parameters, shapes, values, gradients; and the net."""
     rest = ("one picture", "a batch", "two calls in eval mode", "two calls in training", "output", "gradients")
     net, other = answer(), answer()
-    if not isinstance(net, nn.Module):
-        raise Refused(f"Your class is no module: write `class {name}(nn.Module):`, and `super().__init__()` first.")
     if any(map(nn.parameter.is_lazy, net.parameters())):
         raise Refused(
             "A lazy layer learns no number before its first call: say its inputs, as in `nn.Linear(512, 32)`."
         )
     sizes = sorted(parameter.numel() for parameter in net.parameters())
-    seen = {"layers": _where_layers_are(net), "parameters": NOT, "forward": "there"}
+    seen = {"layers": _where_layers_are(net), "parameters": NOT_LOOKED_AT, "forward": "there"}
     if seen["layers"] == "registered":
         seen["parameters"] = f"{sum(sizes)} in {sizes}" if len(sizes) < 30 else f"{sum(sizes)} in {len(sizes)} tensors"
     if type(net).forward is nn.Module.forward:
@@ -273,30 +260,30 @@ def _looked_at(answer, name, seed, count):
         wrong = ", ".join(map(str, sorted(shapes - set(_SHAPES))))
         raise Refused(f"Your net learns tensors of the shape {wrong}: the layers of the contract have other shapes.")
     if (seen["parameters"], seen["forward"]) != (_ALL, "there"):
-        return seen | dict.fromkeys(rest, NOT), None
+        return seen | dict.fromkeys(rest, NOT_LOOKED_AT), None
     if next(net.parameters()) is next(other.parameters()):
         raise Refused("All nets that you make share their layers: make them in `__init__`, anew for each net.")
     _fill_net(net, seed)
-    numbers, _ = _numbers(seed + 500)
+    numbers = draws(seed + 500)
     x = numbers(count, 3, 32, 32)
     before = x.clone()
     one = net.eval()(x[:1])
-    seen["one picture"] = str(tuple(one.shape)) if isinstance(one, torch.Tensor) else _kind(one)
+    seen["one picture"] = str(tuple(one.shape)) if isinstance(one, torch.Tensor) else kind_of(one)
     try:
         output = net(x)
     except Exception:
-        return seen | {"a batch": "stops with an error"} | dict.fromkeys(rest[2:], NOT), None
+        return seen | {"a batch": "stops with an error"} | dict.fromkeys(rest[2:], NOT_LOOKED_AT), None
     if not torch.equal(x, before):
         raise Refused("Your `forward` changes its input: make a new tensor, without `+=`, `tanh_` and the like on it.")
-    seen["a batch"] = str(tuple(output.shape)) if isinstance(output, torch.Tensor) else _kind(output)
+    seen["a batch"] = str(tuple(output.shape)) if isinstance(output, torch.Tensor) else kind_of(output)
     if not _is_usual(output) or output.shape != (count, 2):
-        return seen | dict.fromkeys(rest[2:], NOT) | {"output": output}, None
+        return seen | dict.fromkeys(rest[2:], NOT_LOOKED_AT) | {"output": output}, None
     seen["two calls in eval mode"] = "alike" if torch.equal(output, net(x)) else "differ"
     net.train()
     seen["two calls in training"] = "alike" if torch.equal(net(x), net(x)) else "differ"
     net.eval()
     if seen["two calls in eval mode"] == "differ":
-        return seen | dict.fromkeys(rest[4:], NOT), None
+        return seen | dict.fromkeys(rest[4:], NOT_LOOKED_AT), None
     seen["output"] = output
     if not output.requires_grad:
         raise Refused("The output carries no gradient: leave out `.data`, `.detach()` and `torch.no_grad()`.")
@@ -307,7 +294,7 @@ def _looked_at(answer, name, seed, count):
 
 
 def _used_net(answer, seed, count):
-    return _looked_at(answer, "Net", seed, count)[0]
+    return _looked_at(answer, seed, count)[0]
 
 
 def _net_cases(seed):
@@ -555,13 +542,13 @@ class NetAverage(_Net):
 
 
 def _used_functional(answer, seed, count):
-    seen, net = _looked_at(answer, "FunctionalNet", seed, count)
+    seen, net = _looked_at(answer, seed, count)
     rest = ("modules without parameters", "dropped before the last layer", "what stays is multiplied by", "pictures")
     if net is None:
-        return seen | dict.fromkeys(rest, NOT)
+        return seen | dict.fromkeys(rest, NOT_LOOKED_AT)
     bare = sorted({type(one).__name__ for one in net.modules() if next(one.parameters(), None) is None})
     seen["modules without parameters"] = ", ".join(bare) or "none"
-    numbers, _ = _numbers(seed + 700)
+    numbers = draws(seed + 700)
     x = numbers(1, 3, 32, 32)
     arrived, linear = [], F.linear
 
@@ -776,7 +763,7 @@ class FunctionalWithoutTanh(_Functional):
 
 
 def _residual_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     a, b = choose.randint(3, 4), choose.randint(5, 6)
     cases = []
     for shape, out in (((2, a, 7, 9), a), ((2, a, 5, 8), b), ((3, b, 6, 4), a), ((1, 1, 5, 7), 1)):
@@ -786,14 +773,12 @@ def _residual_cases(seed):
 
 def _used_residual(answer, seed, in_channels, out_channels, x):
     block = answer(in_channels, out_channels)
-    if not isinstance(block, nn.Module):
-        raise Refused("Your class is no module: write `class Residual(nn.Module):`, and `super().__init__()` first.")
     shapes = {name: str(tuple(value.shape)) for name, value in sorted(block.named_parameters())}
     want = _residual_shapes(in_channels, out_channels)
     seen = {"parameters": ", ".join(f"{name} {shape}" for name, shape in shapes.items())}
     if shapes != want:
-        return seen | dict.fromkeys(("output", "output in training", "gradients"), NOT)
-    numbers, _ = _numbers(seed + 900)
+        return seen | dict.fromkeys(("output", "output in training", "gradients"), NOT_LOOKED_AT)
+    numbers = draws(seed + 900)
     block = block.to(x.dtype).eval()
     with torch.no_grad():
         for _, value in sorted(block.named_parameters()):
@@ -807,7 +792,7 @@ def _used_residual(answer, seed, in_channels, out_channels, x):
         )
     seen |= {"output": output, "output in training": block.train()(x)}
     if not _is_usual(output):
-        return seen | {"gradients": NOT}
+        return seen | {"gradients": NOT_LOOKED_AT}
     if not output.requires_grad:
         raise Refused("The output carries no gradient: leave out `.data`, `.detach()` and `torch.no_grad()`.")
     leaf = x.clone().requires_grad_()
@@ -1019,19 +1004,19 @@ class _Small(nn.Module):
 
 
 def _save_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     return [(f"a net with {h} hidden numbers", (seed, h, numbers(5, 6)), {}) for h in (choose.randint(7, 9), 4)]
 
 
 def _used_save(answer, seed, hidden, x):
     """Watch a net go through a file in a folder of its own, which is gone afterwards."""
     model, fresh = _filled(_Small(hidden), seed), _filled(_Small(hidden), seed + 1)
-    numbers, _ = _numbers(seed + 2)
+    numbers = draws(seed + 2)
     for value in (model.norm.running_mean, model.norm.running_var):
         value.copy_(numbers(hidden).abs() + 0.5)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     rest = ("saved", "read with", "returned", "mode", "state", "files left in the folder", "output")
-    seen = dict.fromkeys(rest, NOT) | {"saved": "nothing", "read with": "nothing was read"}
+    seen = dict.fromkeys(rest, NOT_LOOKED_AT) | {"saved": "nothing", "read with": "nothing was read"}
     save, load = torch.save, torch.load
     scope = getattr(answer, "__globals__", {})  # `from torch import save` has a name of its own there
     names = {name: value for name, value in scope.items() if value is save or value is load}
@@ -1040,7 +1025,7 @@ def _used_save(answer, seed, hidden, x):
         kept = [obj, *obj.values()] if isinstance(obj, dict) else []  # a state dict, or a checkpoint that holds one
         states = (one for one in kept if isinstance(one, dict))
         found = any(one and all(isinstance(value, torch.Tensor) for value in one.values()) for one in states)
-        seen["saved"] = "a state dict" if found else f"a {type(obj).__name__}"
+        seen["saved"] = "a state dict" if found else kind_of(obj)
         return save(obj, *args, **kwargs)
 
     def watched_load(*args, **kwargs):
@@ -1060,10 +1045,10 @@ def _used_save(answer, seed, hidden, x):
             torch.save, torch.load = save, load
             scope.update(names)
         seen["files left in the folder"] = str(len(list(pathlib.Path(folder).iterdir())))
-    if result is ... or (result is None and _is_empty(answer)):
+    if result is ...:
         return result
     known = {id(fresh): "`fresh`", id(model): "`model` itself"}
-    seen["returned"] = known.get(id(result), _kind(result))
+    seen["returned"] = known.get(id(result), kind_of(result))
     if result is not fresh:
         return seen
     if any(not torch.equal(value, before[name]) for name, value in model.state_dict().items()):

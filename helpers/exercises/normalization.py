@@ -7,15 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .engine import Refused, _is_empty, exercise
-
-NOT = "not looked at"
-
-
-def _numbers(seed):
-    """Return a maker of float32 tensors of a given shape, and a source of whole numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator), random.Random(seed)
+from .cases import NOT_LOOKED_AT, draws
+from .engine import Refused, exercise, kind_of
 
 
 def _maps(numbers, *shape):
@@ -24,15 +17,11 @@ def _maps(numbers, *shape):
     return numbers(*shape) * (0.5 + numbers(n, c, 1, 1).abs()) + 2 * numbers(n, c, 1, 1) + 3
 
 
-def _kind(value):
-    return "None" if value is None else f"a {type(value).__name__}"
-
-
 # 1. Batch norm
 
 
 def _batch_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for channels, settings, sizes in (
         (choose.choice((5, 6)), {}, ((2, 3, 4), (3, 7, 4), (4, 7, 2))),
@@ -62,8 +51,6 @@ def _used_batch_norm(answer, seed, first, second, third, **settings):
     """Give a norm two batches in training and one in eval mode, and return all that it did."""
     channels = first.shape[1]
     norm = answer(channels, **settings)
-    if not isinstance(norm, nn.Module):
-        raise Refused("Your class is no module: write `class BatchNorm(nn.Module):`, and `super().__init__()` first.")
     rest = ("outputs in training", "running_mean", "running_var", "output in eval", "statistics after eval")
     rest += ("gradients", "learned")
     held = {name: value for name, value in norm.named_buffers() if name != "num_batches_tracked"}
@@ -72,13 +59,13 @@ def _used_batch_norm(answer, seed, first, second, third, **settings):
         "buffers": ", ".join(f"{name} {tuple(value.shape)}" for name, value in sorted(held.items())),
     }
     if seen["parameters"] != f"bias ({channels},), weight ({channels},)":
-        return seen | dict.fromkeys(("at first", *rest), NOT)
+        return seen | dict.fromkeys(("at first", *rest), NOT_LOOKED_AT)
     if seen["buffers"] != f"running_mean ({channels},), running_var ({channels},)":
-        return seen | dict.fromkeys(("at first", *rest), NOT)
+        return seen | dict.fromkeys(("at first", *rest), NOT_LOOKED_AT)
     norm = norm.to(first.dtype)
     state = {name: value for name, value in norm.state_dict().items() if name != "num_batches_tracked"}
     seen["at first"] = {name: value.clone() for name, value in sorted(state.items())}
-    numbers, _ = _numbers(seed + 300)
+    numbers = draws(seed + 300)
     with torch.no_grad():
         norm.weight.copy_(numbers(channels))
         norm.bias.copy_(numbers(channels))
@@ -105,7 +92,7 @@ def _used_batch_norm(answer, seed, first, second, third, **settings):
                 (result * weights).sum(), [leaf, norm.weight, norm.bias], allow_unused=True, materialize_grads=True
             )
             seen["gradients"] = dict(zip(("x", "weight", "bias"), gradients, strict=True))
-    seen.setdefault("gradients", NOT)
+    seen.setdefault("gradients", NOT_LOOKED_AT)
     norm.eval()
     before = [norm.running_mean.clone(), norm.running_var.clone()]
     seen["output in eval"] = _unchanged(norm, third)
@@ -488,7 +475,7 @@ def _normalised(x, axes, eps, *, correction=0, root=torch.sqrt):
 
 
 def _layer_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for number, shape in enumerate(((2, 3, choose.choice((5, 6)), 4), (4, 2, 3, 5), (3, 5, 2, 4), (2, 4, 1, 3))):
         settings = ({}, {"eps": 0.3}, {"eps": 2.0}, {})[number]
@@ -629,7 +616,7 @@ def layer_keeps_mean(x, weight, bias, eps=1e-5):
 
 
 def _instance_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for number, shape in enumerate(((2, 3, choose.choice((5, 6)), 4), (4, 2, 3, 5), (3, 5, 1, 4), (1, 4, 2, 3))):
         settings = ({}, {"eps": 0.3}, {"eps": 2.0}, {})[number]
@@ -741,7 +728,7 @@ def instance_mean_only(x, eps=1e-5):
 
 
 def _group_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for number, (shape, num_groups) in enumerate(
         (
@@ -918,7 +905,7 @@ def group_affine_by_group(x, num_groups, weight, bias, eps=1e-5):
 
 
 def _fold_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for shape, out, settings in (
         ((2, 3, choose.choice((7, 8)), 6), 4, {}),
@@ -934,7 +921,7 @@ def _fold_cases(seed):
 def _folded(answer, seed, x, out_channels, **settings):
     """Give both layers known numbers, fold them, and return what the new layer is and does."""
     torch.set_default_dtype(x.dtype)  # also for the layer that the answer makes; `_observe` puts it back
-    numbers, choose = _numbers(seed + 50)
+    numbers, choose = draws(seed + 50), random.Random(seed + 50)
     conv = nn.Conv2d(x.shape[1], out_channels, 3, **settings)
     norm = nn.BatchNorm2d(out_channels, eps=choose.choice((0.2, 0.4))).eval()
     with torch.no_grad():
@@ -943,15 +930,15 @@ def _folded(answer, seed, x, out_channels, **settings):
         norm.running_var.copy_(numbers(out_channels).abs() + 0.5)
     before = copy.deepcopy((conv.state_dict(), norm.state_dict()))
     folded = answer(conv, norm)
-    if folded is ... or (folded is None and _is_empty(answer)):
+    if folded is ...:
         return folded
     if not isinstance(folded, nn.Module):
-        raise Refused(f"Return a layer, an `nn.Conv2d`: yours is {_kind(folded)}.")
+        raise Refused(f"Return a layer, an `nn.Conv2d`: yours is {kind_of(folded)}.")
     after = conv.state_dict(), norm.state_dict()
     if any(not torch.equal(old[name], new[name]) for old, new in zip(before, after, strict=True) for name in old):
         raise Refused("Your code changes `conv` or `norm`: make a new layer, and leave both as they are.")
     if not isinstance(folded, nn.Conv2d):
-        return {"layer": _kind(folded), "settings": NOT, "output": NOT}
+        return {"layer": kind_of(folded), "settings": NOT_LOOKED_AT, "output": NOT_LOOKED_AT}
     names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
     seen = {"layer": "an nn.Conv2d"}
     seen["settings"] = {
@@ -959,7 +946,7 @@ def _folded(answer, seed, x, out_channels, **settings):
         for name in names
     }
     if folded is conv:
-        return {"layer": "`conv` itself", "settings": NOT, "output": NOT}
+        return {"layer": "`conv` itself", "settings": NOT_LOOKED_AT, "output": NOT_LOOKED_AT}
     folded = folded.to(x.dtype).eval()
     with torch.no_grad():
         return seen | {"output": folded(x)}

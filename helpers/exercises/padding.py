@@ -1,7 +1,6 @@
 """The exercises of notebook 05, padding, stride and dilation. Each asks for one idea more than the one before."""
 
 import math
-import numbers
 import random
 from itertools import pairwise
 
@@ -9,19 +8,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from helpers import ops, shapes
-
-from .engine import Refused, exercise
-
-
-def _numbers(seed):
-    """Return a maker of float32 tensors of a given shape, and a source of whole numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator), random.Random(seed)
-
-
-def _label(**values):
-    return ", ".join(f"{name} {tuple(v.shape) if isinstance(v, torch.Tensor) else v}" for name, v in values.items())
+from .. import ops, shapes
+from .cases import draws, in_words
+from .engine import Refused, exercise, kind_of
 
 
 def _telling(task, draw, apart_from=()):
@@ -60,20 +49,18 @@ def _size_cases(seed):
         {"size": choose.randint(7, 9), "kernel_size": 1, "padding": 2, "dilation": 4},
         {"size": 28, "kernel_size": 7, "stride": 1, "padding": 2, "dilation": 3},
     ]
-    return [(_label(**setting), (setting.pop("size"), setting.pop("kernel_size")), setting) for setting in settings]
+    return [(in_words(**setting), (setting.pop("size"), setting.pop("kernel_size")), setting) for setting in settings]
 
 
 @exercise(
     title="How large is the output?",
-    contract="`output_size(size, kernel_size, stride=1, padding=0, dilation=1)`: five whole numbers, in pixels "
-    "along one "
-    "axis; `padding` is added on *each* side. A whole number (int) comes out.  \n"
+    contract="`output_size(size, kernel_size, stride=1, padding=0, dilation=1)`: five whole numbers, in pixels along "
+    "one axis; `padding` is added on *each* side. A whole number (int) comes out.  \n"
     "Example: 32 pixels, a kernel of 3, stride 2 and padding 1 give 16.",
     hints=(
         "How many pixels does the padded input have? How many of them does the kernel reach over, its holes included?",
-        "The kernel reaches over dilation · (kernel_size − 1) + 1 pixels. What is left is the room to slide: "
-        "each whole "
-        "stride that fits into it is one more window after the first.",
+        "The kernel reaches over dilation · (kernel_size − 1) + 1 pixels. What is left is the room to slide: each "
+        "whole stride that fits into it is one more window after the first.",
         "`(size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1`: `//` rounds down.",
     ),
     cases=_size_cases,
@@ -186,11 +173,9 @@ def size_one_more_place(size, kernel_size, stride=1, padding=0, dilation=1):
 
 # 2. Padding by hand
 
-MODES = ("zeros", "reflect", "replicate", "circular")
-
 
 def _pad_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     settings = [
         ((2, 3, 5, choose.choice((6, 7))), 2, "reflect"),
         ((2, 3, choose.choice((4, 6)), 5), 2, "circular"),
@@ -200,14 +185,14 @@ def _pad_cases(seed):
         ((1, 2, 3, 4), 3, "circular"),
         ((1, 2, 3, 2), 4, "replicate"),
         ((2, 2, 3, 5), 1, "reflect"),
-        *(((2, 1, 3, 4), 0, mode) for mode in MODES),
+        *(((2, 1, 3, 4), 0, mode) for mode in ("zeros", "reflect", "replicate", "circular")),
     ]
     cases = []
     for shape, padding, mode in settings:
         x = numbers(*shape)
-        cases.append((_label(x=x, padding=padding, mode=repr(mode)), (x, padding, mode), {}))
+        cases.append((in_words(x=x, padding=padding, mode=repr(mode)), (x, padding, mode), {}))
     x = numbers(2, 3, 4, 3)
-    return [*cases, (_label(x=x, padding=1), (x, 1), {})]
+    return [*cases, (in_words(x=x, padding=1), (x, 1), {})]
 
 
 @exercise(
@@ -222,9 +207,8 @@ def _pad_cases(seed):
         "Number the padded places of one axis: −padding, …, −1, 0, …, size − 1, size, …. Which pixel stands at each?",
         "`at = torch.arange(-padding, size + padding)` holds these numbers. `at.clamp(0, size - 1)` replicates, "
         "`at % size` goes round. A mirror on pixel 0 is `at.abs()`; you need a second one on pixel size − 1.",
-        "Make such an index for the rows and one for the columns; `x[:, :, rows][:, :, :, columns]` picks the "
-        "pixels. For "
-        "zeros, lay `x` into the middle of `x.new_zeros(...)`.",
+        "Make such an index for the rows and one for the columns; `x[:, :, rows][:, :, :, columns]` picks the pixels. "
+        "For zeros, lay `x` into the middle of `x.new_zeros(...)`.",
     ),
     cases=_pad_cases,
     gradients=True,
@@ -420,16 +404,15 @@ def _same_cases(seed):
         (1, 3),
         (2, 1),
     ]
-    cases = [(_label(kernel_size=k, dilation=d), (k, d), {}) for k, d in settings]
+    cases = [(in_words(kernel_size=k, dilation=d), (k, d), {}) for k, d in settings]
     return [*cases, ("kernel_size 4", (4,), {})]
 
 
 @exercise(
     title="As many pixels out as in",
-    contract="`same_padding(kernel_size, dilation=1)`: how many pixels go on the left and how many on the right, "
-    "so that "
-    "with stride 1 the output is as long as the input. A pair of whole numbers comes out. Where the pixels cannot be "
-    "shared evenly, the extra one goes on the right, as in torch.  \n"
+    contract="`same_padding(kernel_size, dilation=1)`: how many pixels go on the left and how many on the right, so "
+    "that with stride 1 the output is as long as the input. A pair of whole numbers comes out. Where the pixels "
+    "cannot be shared evenly, the extra one goes on the right, as in torch.  \n"
     "Example: a kernel of 3 needs (1, 1), a kernel of 4 needs (1, 2).",
     hints=(
         "How many pixels does the output lose when there is no padding at all?",
@@ -563,7 +546,7 @@ def _unread_cases(seed):
         {"size": 11, "kernel_size": 2, "stride": 4, "padding": 3},  # the first window lies in the padding
         {"size": 10, "kernel_size": 2, "stride": 3, "padding": 6, "dilation": 7},
     ]
-    return [(_label(**setting), (setting.pop("size"), setting.pop("kernel_size")), setting) for setting in settings]
+    return [(in_words(**setting), (setting.pop("size"), setting.pop("kernel_size")), setting) for setting in settings]
 
 
 @exercise(
@@ -693,7 +676,7 @@ def unread_one_window_less(size, kernel_size, stride=1, padding=0, dilation=1):
 
 
 def _strided_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for x_shape, weight_shape, stride in (
         ((2, 3, 11, choose.choice((8, 9))), (5, 3, 4, 2), 3),
@@ -703,25 +686,22 @@ def _strided_cases(seed):
         ((2, 3, 4, 7), (2, 3, 4, 3), 5),
     ):
         x, weight = numbers(*x_shape), numbers(*weight_shape)
-        cases.append((_label(x=x, weight=weight, stride=stride), (x, weight, stride), {}))
+        cases.append((in_words(x=x, weight=weight, stride=stride), (x, weight, stride), {}))
     x, weight = numbers(2, 2, 5, 4), numbers(3, 2, 2, 3)
-    return [*cases, (_label(x=x, weight=weight), (x, weight), {})]
+    return [*cases, (in_words(x=x, weight=weight), (x, weight), {})]
 
 
 @exercise(
     title="Stride",
-    contract="`strided_conv2d(x, weight, stride=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw); "
-    "the answer "
-    "is (N, C_out, H_out, W_out), where the window moves `stride` pixels at a time, down and to the right, and "
-    "keeps the "
-    "dtype and the gradient. There is no padding.  \n"
-    "Example: stride 2 gives the first, the third, the fifth … row and column of what stride 1 gives. You may "
-    "call `F.conv2d` without its `stride`.",
+    contract="`strided_conv2d(x, weight, stride=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw); the "
+    "answer is (N, C_out, H_out, W_out), where the window moves `stride` pixels at a time, down and to the right, and "
+    "keeps the dtype and the gradient. There is no padding.  \n"
+    "Example: stride 2 gives the first, the third, the fifth … row and column of what stride 1 gives. You may call "
+    "`F.conv2d` without its `stride`.",
     hints=(
         "Which of the pixels that stride 1 computes does a window with stride 2 still compute?",
-        "Compute all of them first: `F.conv2d(x, weight)`. Then keep each one whose row and column are a "
-        "multiple of the "
-        "stride.",
+        "Compute all of them first: `F.conv2d(x, weight)`. Then keep each one whose row and column are a multiple of "
+        "the stride.",
         "A slice with a step: `[..., ::stride, ::stride]`.",
     ),
     cases=_strided_cases,
@@ -821,7 +801,7 @@ def strided_short(x, weight, stride=1):
 
 
 def _dilated_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for x_shape, weight_shape, dilation in (
         ((2, 3, 13, choose.choice((10, 11))), (5, 3, 4, 2), 3),
@@ -831,20 +811,19 @@ def _dilated_cases(seed):
         ((2, 3, 5, 9), (2, 3, 3, 5), 2),
     ):
         x, weight = numbers(*x_shape), numbers(*weight_shape)
-        cases.append((_label(x=x, weight=weight, dilation=dilation), (x, weight, dilation), {}))
+        cases.append((in_words(x=x, weight=weight, dilation=dilation), (x, weight, dilation), {}))
     x, weight = numbers(2, 2, 5, 4), numbers(3, 2, 2, 3)
-    return [*cases, (_label(x=x, weight=weight), (x, weight), {})]
+    return [*cases, (in_words(x=x, weight=weight), (x, weight), {})]
 
 
 @exercise(
     title="Dilation",
-    contract="`dilated_conv2d(x, weight, dilation=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, "
-    "kw); the taps "
-    "of the kernel stand `dilation` pixels apart, down and to the right. The answer is "
-    "(N, C_out, H − dilation · (kh − 1), W − dilation · (kw − 1)) and keeps the dtype and the gradient. There is no "
-    "padding, the stride is 1.  \n"
-    "Example: with dilation 2, a kernel of 3 in a row reads the pixels 0, 2 and 4, then 1, 3 and 5. "
-    "Write it without the `dilation` of torch.",
+    contract="`dilated_conv2d(x, weight, dilation=1)`: `x` is (N, C_in, H, W), `weight` is (C_out, C_in, kh, kw); the "
+    "taps of the kernel stand `dilation` pixels apart, down and to the right. The answer is "
+    "(N, C_out, H − dilation · (kh − 1), W − dilation · (kw − 1)) and keeps the dtype and the gradient. "
+    "There is no padding, the stride is 1.  \n"
+    "Example: with dilation 2, a kernel of 3 in a row reads the pixels 0, 2 and 4, then 1, 3 and 5. Write it without "
+    "the `dilation` of torch.",
     hints=(
         "For the output pixel in row r and column c: which pixel of `x` does weight[i, j] meet?",
         "It is x[r + dilation · i, c + dilation · j]. For one i and one j, over all r and c, that is a slice of `x`.",
@@ -928,9 +907,8 @@ def dilated_in_full_size(x, weight, dilation=1):
 
 
 @dilated_conv2d.wrong(
-    "The kernel is flipped: torch's convolution does not flip, so weight[i, j] meets x[r + dilation · i, c + "
-    "dilation · j], "
-    "with plus signs."
+    "The kernel is flipped: torch's convolution does not flip, so weight[i, j] meets "
+    "x[r + dilation · i, c + dilation · j], with plus signs."
 )
 def dilated_flipped(x, weight, dilation=1):
     return F.conv2d(x, weight.flip(2, 3), dilation=dilation)
@@ -970,10 +948,10 @@ def dilated_columns(x, weight, dilation=1):
 
 # 7. From one size to another
 
-MOST_LAYERS, LARGEST_KERNEL, LARGEST_STRIDE, LARGEST_DILATION = 12, 7, 3, 3
-NAMES = ("kernel_size", "stride", "padding", "dilation")
-LIMITS = ((1, LARGEST_KERNEL), (1, LARGEST_STRIDE), (0, LARGEST_KERNEL), (1, LARGEST_DILATION))
-FORM = "Return a list of layers, each a tuple (kernel_size, stride, padding, dilation) of four whole numbers"
+_MOST_LAYERS, _LARGEST_KERNEL, _LARGEST_STRIDE, _LARGEST_DILATION = 12, 7, 3, 3
+_NAMES = ("kernel_size", "stride", "padding", "dilation")
+_LIMITS = ((1, _LARGEST_KERNEL), (1, _LARGEST_STRIDE), (0, _LARGEST_KERNEL), (1, _LARGEST_DILATION))
+_FORM = "Return a list of layers, each a tuple (kernel_size, stride, padding, dilation) of four whole numbers"
 
 
 def _reached(answer, size, target):
@@ -982,9 +960,9 @@ def _reached(answer, size, target):
     if layers is None or layers is ...:
         return layers
     if type(layers) not in (list, tuple):
-        raise Refused(f"{FORM}; yours is {_kind(layers)}.")
-    if len(layers) > MOST_LAYERS:
-        raise Refused(f"At most {MOST_LAYERS} layers are allowed, and yours are {len(layers)}.")
+        raise Refused(f"{_FORM}; yours is {kind_of(layers)}.")
+    if len(layers) > _MOST_LAYERS:
+        raise Refused(f"At most {_MOST_LAYERS} layers are allowed, and yours are {len(layers)}.")
     for number, layer in enumerate(layers, start=1):
         _check_layer(number, layer)
     sizes = [size]
@@ -1005,18 +983,13 @@ def _reached(answer, size, target):
 
 def _check_layer(number, layer):
     if type(layer) not in (list, tuple) or len(layer) != 4:
-        given = shapes.short(layer) if type(layer) in (tuple, list, int) else _kind(layer)
-        raise Refused(f"{FORM}; your layer {number} is {given}.")
-    for name, (low, high), value in zip(NAMES, LIMITS, layer, strict=True):
-        if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-            raise Refused(f"{FORM}; in your layer {number}, {name} is {_kind(value)}.")
+        given = shapes.short(layer) if type(layer) in (tuple, list, int) else kind_of(layer)
+        raise Refused(f"{_FORM}; your layer {number} is {given}.")
+    for name, (low, high), value in zip(_NAMES, _LIMITS, layer, strict=True):
+        if not shapes.is_whole(value):
+            raise Refused(f"{_FORM}; in your layer {number}, {name} is {kind_of(value)}.")
         if not low <= value <= high:
             raise Refused(f"In your layer {number}, {name} is {shapes.short(value)}; it must lie from {low} to {high}.")
-
-
-def _kind(value):
-    name = type(value).__name__[:40]
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _reach_cases(seed):
@@ -1042,17 +1015,15 @@ def _reach_cases(seed):
     title="Find the layers",
     contract="`layers_to_reach(size, target)`: a list of convolution layers that lead from `size` pixels to `target` "
     "pixels along one axis, 1 ≤ `target` ≤ `size`. Each layer is a tuple (kernel_size, stride, padding, dilation); "
-    f"kernel_size and padding are at most {LARGEST_KERNEL}, stride and dilation at most {LARGEST_STRIDE}, and "
-    f"there are at "
-    f"most {MOST_LAYERS} layers. Any list that leads there is right.  \n"
+    f"kernel_size and padding are at most {_LARGEST_KERNEL}, stride and dilation at most {_LARGEST_STRIDE}, and there "
+    f"are at most {_MOST_LAYERS} layers. Any list that leads there is right.  \n"
     "Example: [(3, 2, 1, 1), (2, 1, 0, 1)] leads from 28 to 14, then to 13.",
     hints=(
         "Which layer takes about half of the pixels away? Which one takes away exactly one?",
         "(3, 2, 1, 1) makes ⌊(size − 1) / 2⌋ + 1 pixels out of size: half, rounded up. (k, 1, 0, 1) takes k − 1 pixels "
         "away. Halve as long as you do not fall below the target.",
-        "`while (size + 1) // 2 >= target: layers.append((3, 2, 1, 1)); size = (size + 1) // 2`, where `size` is "
-        "more than "
-        "1; then, while size is above the target, take k = min(7, size − target + 1).",
+        "`while (size + 1) // 2 >= target: layers.append((3, 2, 1, 1)); size = (size + 1) // 2`, where `size` is more "
+        "than 1; then, while size is above the target, take k = min(7, size − target + 1).",
     ),
     cases=_reach_cases,
     use=_reached,
@@ -1129,9 +1100,8 @@ def _halved(size, target, layer, after):
 
 
 @layers_to_reach.wrong(
-    "You take a layer with a kernel of 3, stride 2 and no padding for exactly one half: without padding the "
-    "kernel also "
-    "costs its rim, so compute each size by the formula."
+    "You take a layer with a kernel of 3, stride 2 and no padding for exactly one half: without padding the kernel "
+    "also costs its rim, so compute each size by the formula."
 )
 def layers_without_padding(size, target):
     return _halved(size, target, (3, 2, 0, 1), lambda n: (n + 1) // 2)

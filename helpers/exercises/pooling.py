@@ -6,17 +6,8 @@ import random
 import torch
 from torch.nn import functional as F
 
+from .cases import draws, in_words
 from .engine import exercise
-
-
-def _numbers(seed):
-    """Return a maker of float32 tensors of a given shape, and a source of whole numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=generator), random.Random(seed)
-
-
-def _label(x, **settings):
-    return ", ".join([f"x {tuple(x.shape)}", *(f"{name} {value}" for name, value in settings.items())])
 
 
 def _places(size, kernel_size, stride):
@@ -39,7 +30,7 @@ def _pool_cases(seed, shift, more=({},), scale=1):
 
     All pixels are moved by `shift`; those of the third case are `scale` times as large.
     """
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for number, (shape, args, settings) in enumerate(
         (
@@ -54,7 +45,7 @@ def _pool_cases(seed, shift, more=({},), scale=1):
     ):
         x = (numbers(*shape) + shift) * (scale if number == 2 else 1)
         settings = settings | more[number % len(more)]
-        cases.append((_label(x, kernel_size=args[0], **settings), (x, *args), settings))
+        cases.append((in_words(x=x, kernel_size=args[0], **settings), (x, *args), settings))
     return cases
 
 
@@ -357,7 +348,7 @@ def avg_rounded_up(x, kernel_size, stride=None, padding=0, count_include_pad=Tru
 
 
 def _mixed_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for shape, a, kernel_size in (
         ((2, 3, choose.choice((8, 10)), 6), choose.choice((3, 5)), 2),
@@ -367,7 +358,7 @@ def _mixed_cases(seed):
         ((3, 2, 4, 7), 8, 4),
     ):
         x, part = numbers(*shape), torch.tensor(a / 16)
-        cases.append((_label(x, a=part.item(), kernel_size=kernel_size), (x, part, kernel_size), {}))
+        cases.append((in_words(x=x, a=part.item(), kernel_size=kernel_size), (x, part, kernel_size), {}))
     return cases
 
 
@@ -459,7 +450,7 @@ def mixed_joined(x, a, kernel_size):
 
 
 def _concat_cases(seed):
-    return [(_label(x, kernel_size=k), (x, k), {}) for _, (x, _, k), _ in _mixed_cases(seed)]
+    return [(in_words(x=x, kernel_size=k), (x, k), {}) for _, (x, _, k), _ in _mixed_cases(seed)]
 
 
 @exercise(
@@ -564,7 +555,7 @@ def concat_added(x, kernel_size):
 
 
 def _unpool_cases(seed):
-    numbers, choose = _numbers(seed)
+    numbers, choose = draws(seed), random.Random(seed)
     cases = []
     for shape, kernel_size, given in (
         ((2, 3, 9, choose.choice((12, 14))), 2, True),
@@ -577,7 +568,7 @@ def _unpool_cases(seed):
         picture = numbers(*shape)
         x, indices = F.max_pool2d(picture, kernel_size, return_indices=True)
         settings = {"kernel_size": kernel_size} | ({"output_size": tuple(shape[2:])} if given else {})
-        cases.append((_label(x, **settings), (x,), {"indices": indices, **settings}))
+        cases.append((in_words(x=x, **settings), (x,), {"indices": indices, **settings}))
     return cases
 
 
@@ -727,7 +718,7 @@ def unpool_filled(x, indices, kernel_size, output_size=None):
 
 
 def _gradient_cases(seed):
-    _, choose = _numbers(seed)
+    choose = random.Random(seed)
     generator = torch.Generator().manual_seed(seed)
     cases = []
     for shape, kernel_size, stride in (
@@ -740,7 +731,7 @@ def _gradient_cases(seed):
         x = torch.randint(0, 4, shape, generator=generator) / 2 - 1.0
         out = [(size - kernel_size) // stride + 1 for size in shape[2:]]
         upstream = torch.randn(*shape[:2], *out, generator=generator)
-        label = _label(x, upstream=tuple(upstream.shape), kernel_size=kernel_size, stride=stride)
+        label = in_words(x=x, upstream=tuple(upstream.shape), kernel_size=kernel_size, stride=stride)
         cases.append((label, (x, upstream, kernel_size, stride), {}))
     return cases
 

@@ -1,6 +1,6 @@
 """The questions of notebook 06."""
 
-from helpers.widgets import Prediction
+from ..widgets import Prediction
 
 
 def sum_kernel() -> Prediction:

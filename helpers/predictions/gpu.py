@@ -1,6 +1,6 @@
 """The questions of notebook 10."""
 
-from helpers.widgets import Prediction
+from ..widgets import Prediction
 
 
 def who_moves() -> Prediction:

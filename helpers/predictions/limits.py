@@ -1,6 +1,6 @@
 """The questions of notebook 03."""
 
-from helpers.widgets import Prediction
+from ..widgets import Prediction
 
 
 def one_layer() -> Prediction:

@@ -1,6 +1,6 @@
 """The questions of notebook 01."""
 
-from helpers.widgets import Prediction
+from ..widgets import Prediction
 
 
 def ten_layers() -> Prediction:

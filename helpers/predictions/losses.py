@@ -1,6 +1,6 @@
 """The questions of notebook 02."""
 
-from helpers.widgets import Prediction
+from ..widgets import Prediction
 
 
 def panda() -> Prediction:

@@ -1,6 +1,6 @@
 """The questions of notebook 08."""
 
-from helpers.widgets import Prediction
+from ..widgets import Prediction
 
 
 def message() -> Prediction:

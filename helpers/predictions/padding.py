@@ -1,6 +1,6 @@
 """The questions of notebook 05."""
 
-from helpers.widgets import Prediction
+from ..widgets import Prediction
 
 
 def output_width() -> Prediction:

@@ -1,6 +1,6 @@
 """The question of notebook 00."""
 
-from helpers.widgets import Prediction
+from ..widgets import Prediction
 
 
 def one_on_the_right() -> Prediction:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
 import traitlets as t
 from torch import Tensor
 
-from ..shapes import short
+from ..shapes import is_number, is_whole, short
 from .base import Widget
 
 LARGEST_X = 10
@@ -79,14 +78,14 @@ class ActivationExplorer(Widget):
     def _check_number(self, proposal: t.Bunch) -> float:
         name = proposal.trait.name
         low, high = (-LARGEST_X, LARGEST_X) if name == "x" else (LOWEST_SLOPE, LARGEST_SLOPE)
-        if not _is_real(proposal.value) or not low <= proposal.value <= high:
+        if not is_number(proposal.value) or not low <= proposal.value <= high:
             raise t.TraitError(f"{name} is {short(proposal.value)}; it must be a number from {low} to {high}.")
         return float(proposal.value)
 
     @t.validate("n")
     def _check_n(self, proposal: t.Bunch) -> int:
         value = proposal.value
-        if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= value <= LARGEST_N:
+        if not is_whole(value) or not 1 <= value <= LARGEST_N:
             raise t.TraitError(f"n is {short(value)}; it must be a whole number from 1 to {LARGEST_N}.")
         return int(value)
 
@@ -102,7 +101,7 @@ class ActivationExplorer(Widget):
         if (
             not isinstance(value, list | tuple)
             or len(value) != LARGEST_N
-            or not all(_is_real(draw) and low <= draw <= high for draw in value)
+            or not all(is_number(draw) and low <= draw <= high for draw in value)
         ):
             raise t.TraitError(f"draws is {short(value)}; it must hold {LARGEST_N} numbers from 1/8 to 1/3.")
         return [float(draw) for draw in value]
@@ -172,7 +171,3 @@ class ActivationExplorer(Widget):
         right.set(xlabel="activations passed", ylabel="left of a gradient of 1", title=f"{self.left:.3g} is left")
         alt = f"{self.function} at {self.x:.4g}: value {value:.4g}, slope {slope:.4g}. {self.reading}"
         return plots.to_png(left.figure), alt
-
-
-def _is_real(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

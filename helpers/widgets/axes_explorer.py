@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from numbers import Integral
 from typing import NamedTuple
 
 import torch
 import traitlets as t
 from torch import Tensor, nn
 
-from ..shapes import short
+from ..shapes import is_whole, short
 from .base import Widget
 
 NORMS = ("batch", "layer", "instance", "group")
@@ -88,7 +87,7 @@ class AxesExplorer(Widget):
 
     @t.validate("batch_size")
     def _check_batch_size(self, proposal: t.Bunch) -> int:
-        if not _is_whole(proposal.value) or not 1 <= proposal.value <= LARGEST_N:
+        if not is_whole(proposal.value) or not 1 <= proposal.value <= LARGEST_N:
             raise t.TraitError(
                 f"batch_size is {short(proposal.value)}; it must be a whole number from 1 to {LARGEST_N}."
             )
@@ -96,7 +95,7 @@ class AxesExplorer(Widget):
 
     @t.validate("num_groups")
     def _check_num_groups(self, proposal: t.Bunch) -> int:
-        if not _is_whole(proposal.value) or proposal.value not in GROUPS:
+        if not is_whole(proposal.value) or proposal.value not in GROUPS:
             raise t.TraitError(
                 f"num_groups is {short(proposal.value)}; it must divide the {C} channels: "
                 f"{', '.join(map(str, GROUPS[:-1]))} or {GROUPS[-1]}."
@@ -115,7 +114,7 @@ class AxesExplorer(Widget):
         if (
             not isinstance(value, list | tuple)
             or len(value) != 4
-            or not all(_is_whole(at) and 0 <= at < size for at, size in zip(value, sizes, strict=True))
+            or not all(is_whole(at) and 0 <= at < size for at, size in zip(value, sizes, strict=True))
         ):
             raise t.TraitError(f"cell is {short(value)}; it must be (n, c, h, w), whole numbers from 0, below {sizes}.")
         return [int(at) for at in value]
@@ -292,7 +291,3 @@ def _refused() -> list[list]:
                     except ValueError as error:
                         found.append([norm, batch_size, num_groups, train, str(error)])
     return found
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -146,11 +146,14 @@ class DataPanel(Panel):
     def _check_root(self, proposal: t.Bunch) -> str:
         if self._busy:
             raise t.TraitError("A fetch is running: wait until it has ended, or cancel it, to choose another folder.")
-        if not isinstance(proposal.value, str | os.PathLike) or "\0" in str(proposal.value):
-            raise t.TraitError(f"root is {proposal.value!r}; it must be the path of a folder.")
+        if not isinstance(proposal.value, str | os.PathLike):
+            raise t.TraitError(f"root is {short(proposal.value)}; it must be the path of a folder.")
         root = str(proposal.value).strip()
         if root:
-            nearest = _nearest(download.folder_of(root))
+            try:
+                nearest = _nearest(download.folder_of(root))
+            except ValueError as error:
+                raise t.TraitError(f"{str(error).rstrip('.')}.") from None
             if not nearest.is_dir():
                 raise t.TraitError(f"{nearest} is a file; name a folder.")
         return root

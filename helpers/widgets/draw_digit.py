@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from math import prod
-from numbers import Real
 
 import torch
 import torch.nn.functional as F
 import traitlets as t
 from torch import Tensor, nn
 
-from ..shapes import short
+from ..shapes import as_float, short
 from .base import Widget
 from .models import kept, like, told
 
@@ -289,7 +288,9 @@ def _fits(layers: list[dict], maps: dict[str, Tensor]) -> bool:
     steps = sum(len(layer.get("weight", b"")) // 4 for layer in flat)
     for layer, each in zip(spatial, maps.values(), strict=True):
         taps = (
-            len(layer["weight"]) // 4 // len(each) if layer["kind"] == "Conv2d" else prod(layer.get("kernel_size", []))
+            len(layer["weight"]) // 4 // len(each)
+            if layer["kind"] == "Conv2d"
+            else math.prod(layer.get("kernel_size", []))
         )
         steps += taps * each.numel()
     return steps <= MOST_STEPS and all(layer["kind"] not in FLAT for layer in spatial)
@@ -310,6 +311,7 @@ def _bytes(x: Tensor) -> bytes:
 def _number(name: str, value: object) -> float:
     if isinstance(value, Tensor) and value.numel() == 1:
         value = value.item()
-    if not isinstance(value, Real) or isinstance(value, bool) or not abs(float(value)) < float("inf"):
+    number = as_float(value)
+    if not math.isfinite(number):
         raise t.TraitError(f"{name} is {short(value)}; it must be a finite number.")
-    return float(value)
+    return number

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from numbers import Integral
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +12,7 @@ import traitlets as t
 from torch import Tensor
 
 from ..kernels import kernel
-from ..shapes import short
+from ..shapes import is_whole, short
 from .base import Widget
 
 LARGEST_SHIFT = 8
@@ -269,7 +268,7 @@ def whole_shift(value: object) -> tuple[int, int]:
     if (
         not isinstance(value, Sequence)
         or len(value) != 2
-        or not all(isinstance(n, Integral) and not isinstance(n, bool) and abs(n) <= LARGEST_SHIFT for n in value)
+        or not all(is_whole(n) and abs(n) <= LARGEST_SHIFT for n in value)
     ):
         raise t.TraitError(
             f"shift is {short(value)}; it must be two whole numbers (down, right), each from "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from traitlets import Bool, Bunch, Dict, Enum, List, TraitError, TraitType, default, observe, validate
 
 from ..kernels import KERNELS
-from ..shapes import conv_output_size, short
+from ..shapes import conv_output_size, is_number, is_whole, short
 from .base import Widget
 
 Image = Tensor | Sequence
@@ -113,10 +112,9 @@ class Whole(TraitType):
         self.low, self.high = low, high
 
     def validate(self, lab: KernelLab, value: object) -> int:
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or not self.low <= value <= self.high:
+        if not is_whole(value) or not self.low <= value <= self.high:
             raise TraitError(
-                f"{self.name} is {_short(value)}; it must be a whole number from {self.low} to {self.high}."
+                f"{self.name} is {short(value)}; it must be a whole number from {self.low} to {self.high}."
             )
         return int(value)
 
@@ -125,10 +123,9 @@ class Divisor(TraitType):
     """A number to divide by."""
 
     def validate(self, lab: KernelLab, value: object) -> float:
-        number = isinstance(value, Real) and not isinstance(value, bool)
-        if not number or not SMALLEST_DIVISOR <= abs(value) <= LARGEST_WEIGHT:
+        if not is_number(value) or not SMALLEST_DIVISOR <= abs(value) <= LARGEST_WEIGHT:
             raise TraitError(
-                f"{self.name} is {_short(value)}; it must be a number other than 0, from 1e-6 to 1e6 in size."
+                f"{self.name} is {short(value)}; it must be a number other than 0, from 1e-6 to 1e6 in size."
             )
         return float(value)
 
@@ -136,14 +133,14 @@ class Divisor(TraitType):
 class YesNo(Bool):
     def validate(self, lab: KernelLab, value: object) -> bool:
         if not isinstance(value, bool):
-            raise TraitError(f"{self.name} is {_short(value)}; it must be True or False.")
+            raise TraitError(f"{self.name} is {short(value)}; it must be True or False.")
         return value
 
 
 class Choice(Enum):
     def validate(self, lab: KernelLab, value: object) -> str:
         if not isinstance(value, str) or value not in self.values:
-            raise TraitError(f"{self.name} is {_short(value)}; it must be one of {', '.join(self.values)}.")
+            raise TraitError(f"{self.name} is {short(value)}; it must be one of {', '.join(self.values)}.")
         return value
 
 
@@ -152,8 +149,8 @@ class Pixel(TraitType):
 
     def validate(self, lab: KernelLab, value: object) -> tuple[int, int]:
         pair = isinstance(value, tuple | list) and len(value) == 2
-        if not pair or not all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 0 for n in value):
-            raise TraitError(f"probe is {_short(value)}; it must be (row, column), two whole numbers counted from 0.")
+        if not pair or not all(is_whole(n) and n >= 0 for n in value):
+            raise TraitError(f"probe is {short(value)}; it must be (row, column), two whole numbers counted from 0.")
         return int(value[0]), int(value[1])
 
 
@@ -481,17 +478,13 @@ def _numbers(name: str, value: object) -> Tensor:
     except (TypeError, ValueError, RuntimeError, OverflowError):
         x = None
     if x is None or x.dtype == torch.bool or x.is_complex() or x.layout != torch.strided:
-        raise TraitError(f"{name} is {_short(value)}; it must be a tensor or a grid of numbers.")
+        given = f"a tensor of {value.dtype}, {value.layout}" if isinstance(value, Tensor) else short(value)
+        raise TraitError(f"{name} is {given}; it must be a tensor or a grid of numbers.")
     if x.numel() == 0:
         raise TraitError(f"{name} has shape {tuple(x.shape)}; it must hold at least one number.")
     if not bool(torch.isfinite(x).all()):
         raise TraitError(f"{name} holds nan or an infinite number; all its numbers must be finite.")
     return x if x.is_floating_point() else x.double()
-
-
-def _short(value: object) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _named(name: str, which: str = "kernel") -> dict[str, object]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from numbers import Integral
 
 import torch
 import traitlets as t
 from torch import Tensor, nn
 
-from ..shapes import conv_output_size, pool_output_size, receptive_field, short, span, window_pixels
+from ..shapes import conv_output_size, is_whole, pool_output_size, receptive_field, short, span, window_pixels
 from .base import Widget
 from .models import kept, like, told
 
@@ -153,7 +152,7 @@ class LayerStack(Widget):
     @t.validate("layer")
     def _check_layer(self, proposal: t.Bunch) -> int:
         value, most = proposal.value, self._count()
-        if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= value <= most:
+        if not is_whole(value) or not 0 <= value <= most:
             raise t.TraitError(f"layer is {short(value)}; it must be a whole number from 0, the input, to {most}.")
         return int(value)
 
@@ -161,7 +160,7 @@ class LayerStack(Widget):
     def _check_pixel(self, proposal: t.Bunch) -> list[int]:
         value = proposal.value
         pair = isinstance(value, list | tuple) and len(value) == 2
-        if not pair or not all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 0 for n in value):
+        if not pair or not all(is_whole(n) and n >= 0 for n in value):
             raise t.TraitError(f"pixel is {short(value)}; it must be (row, column), two whole numbers counted from 0.")
         return [int(n) for n in value]
 
@@ -336,7 +335,7 @@ def _layer(kind: str, **given: int) -> dict:
 
 
 def _checked_size(value: object) -> list[int]:
-    whole = isinstance(value, list | tuple) and all(isinstance(n, Integral) and not isinstance(n, bool) for n in value)
+    whole = isinstance(value, list | tuple) and all(map(is_whole, value))
     if not whole or len(value) != 3 or not all(1 <= n <= most for n, most in zip(value, LARGEST_INPUT, strict=True)):
         raise t.TraitError(
             f"input_size is {short(value)}; it must be (C, H, W), whole numbers from 1 to at most {LARGEST_INPUT}."
@@ -372,7 +371,7 @@ def _checked_layer(number: int, layer: object) -> dict:
     for name in set(layer) - {"kind"}:
         low, high, _ = NUMBERS[name]
         value = layer[name]
-        if not isinstance(value, Integral) or isinstance(value, bool) or not low <= value <= high:
+        if not is_whole(value) or not low <= value <= high:
             raise t.TraitError(
                 f"layer {number}: {name} is {short(value)}; it must be a whole number from {low} to {high}."
             )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Integral, Real
 
 import torch
 import traitlets as t
 from torch import Tensor
 
-from ..shapes import short
+from ..shapes import is_number, is_whole, short
 from .base import Widget
 
 X = (3.3, 4.4, 5.5, 6.71, 6.93, 4.168, 9.779, 6.182, 7.59, 2.167, 7.042, 10.791, 5.313, 7.997, 5.654, 9.27, 3.1)
@@ -83,7 +82,7 @@ class LineFitter(Widget):
     @t.validate("steps")
     def _check_steps(self, proposal: t.Bunch) -> int:
         value = proposal.value
-        if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= value <= MOST_STEPS:
+        if not is_whole(value) or not 0 <= value <= MOST_STEPS:
             raise t.TraitError(f"steps is {short(value)}; it must be a whole number from 0 to {MOST_STEPS}.")
         return int(value)
 
@@ -205,4 +204,4 @@ def loss_of(slope: float | Tensor, intercept: float | Tensor) -> float | Tensor:
 
 
 def _within(value: object, largest: float) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= largest
+    return is_number(value) and abs(value) <= largest

@@ -6,14 +6,13 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from numbers import Integral, Real
 
 import torch
 import traitlets as t
 from torch import Tensor, nn
 
 from .. import train
-from ..shapes import short
+from ..shapes import as_float, is_whole, short
 from .panel import Panel
 
 MOST_EPOCHS = 1000
@@ -69,16 +68,16 @@ class LiveTraining(Panel):
     ) -> None:
         if not isinstance(model, nn.Module):
             raise t.TraitError(f"model is {short(model)}; it must be a torch module, for example nn.Sequential(...).")
-        if not isinstance(batch_size, Integral) or isinstance(batch_size, bool) or batch_size < 1:
+        if not is_whole(batch_size) or batch_size < 1:
             raise t.TraitError(f"batch_size is {short(batch_size)}; it must be a whole number of at least 1.")
-        if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= seed < 2**32:
+        if not is_whole(seed) or not 0 <= seed < 2**32:
             raise t.TraitError(f"seed is {short(seed)}; it must be a whole number from 0 to 2³² − 1.")
         if not callable(optimizer):
             raise t.TraitError(f"optimizer is {short(optimizer)}; it must be a class like torch.optim.SGD.")
         try:
             train.pick_device(device)
         except ValueError as error:
-            raise t.TraitError(str(error)) from None
+            raise t.TraitError(f"{str(error).rstrip('.')}.") from None
         self._model, self._data = model, _pair("data", data)
         self._validation = None if validation is None else _pair("validation", validation)
         self._settings = {"optimizer": optimizer, "batch_size": batch_size, "device": device}
@@ -91,19 +90,15 @@ class LiveTraining(Panel):
     @t.validate("epochs")
     def _check_epochs(self, proposal: t.Bunch) -> int:
         value = proposal.value
-        if not isinstance(value, Integral) or isinstance(value, bool) or not 1 <= value <= MOST_EPOCHS:
+        if not is_whole(value) or not 1 <= value <= MOST_EPOCHS:
             raise t.TraitError(f"epochs is {short(value)}; it must be a whole number from 1 to {MOST_EPOCHS}.")
         return int(value)
 
     @t.validate("lr")
     def _check_lr(self, proposal: t.Bunch) -> float:
-        value = proposal.value
-        try:
-            rate = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-        except OverflowError:
-            rate = math.inf
+        rate = as_float(proposal.value)
         if not 0 < rate < math.inf:
-            raise t.TraitError(f"lr is {short(value)}; it must be a finite number above 0, for example 0.01.")
+            raise t.TraitError(f"lr is {short(proposal.value)}; it must be a finite number above 0, for example 0.01.")
         return rate
 
     # Training
@@ -255,7 +250,7 @@ def _failure(error: Exception) -> str:
     """Say in one sentence why training ended. A ValueError of `fit` is one already."""
     text = " ".join(str(error).split())[:300]
     if isinstance(error, ValueError):
-        return f"Training did not start: {text}"
+        return f"Training did not start: {text.rstrip('.')}."
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return f"The memory is full: try a smaller batch_size, fewer images, or device 'cpu'. ({text})"
     return f"Training ended with {type(error).__name__}: {text or 'no message'}. The model keeps what it learned."

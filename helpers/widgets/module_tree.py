@@ -6,13 +6,12 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from numbers import Integral
 
 import torch
 import traitlets as t
 from torch import Tensor, nn
 
-from ..shapes import short
+from ..shapes import is_whole, short
 from .base import Widget
 from .models import kept, like, told
 
@@ -204,7 +203,7 @@ class ModuleTree(Widget):
 def _is_shape(value: object) -> bool:
     """Whether a value is a row of whole numbers: the shape of an input, not the input itself."""
     whole = isinstance(value, list | tuple) and len(value) > 0
-    return whole and all(isinstance(n, Integral) and not isinstance(n, bool) for n in value)
+    return whole and all(map(is_whole, value))
 
 
 def _numbered(count: int | None) -> str:

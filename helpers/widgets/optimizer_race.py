@@ -6,14 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from numbers import Real
 from typing import NamedTuple
 
 import torch
 import traitlets as t
 from torch import Tensor, optim
 
-from ..shapes import short, whole_number
+from ..shapes import is_number, short, whole_number
 from .base import Widget
 
 STEPS = 80
@@ -225,7 +224,7 @@ class OptimizerRace(Widget):
     def _check_rate(self, proposal: t.Bunch) -> float:
         name, value = proposal.trait.name, proposal.value
         low, high = RANGES[name]
-        if not isinstance(value, Real) or isinstance(value, bool) or not low <= value <= high:
+        if not is_number(value) or not low <= value <= high:
             raise t.TraitError(f"{name} is {short(value)}; it must be a number from {low:g} to {high:g}.")
         return float(value)
 
@@ -235,10 +234,7 @@ class OptimizerRace(Widget):
         if (
             not isinstance(value, Sequence)
             or len(value) != 2
-            or not all(
-                isinstance(n, Real) and not isinstance(n, bool) and abs(n) <= most
-                for n, most in zip(value, REACH, strict=True)
-            )
+            or not all(is_number(n) and abs(n) <= most for n, most in zip(value, REACH, strict=True))
         ):
             raise t.TraitError(
                 f"start is {short(value)}; it must be two numbers (x, y), x from -3 to 3 and y from -2 to 2."
@@ -257,7 +253,7 @@ class OptimizerRace(Widget):
         try:
             return whole_number("step", proposal.value, 0, STEPS)
         except ValueError as error:
-            raise t.TraitError(str(error)) from None
+            raise t.TraitError(f"{error}.") from None
 
     @property
     def runs(self) -> dict[str, Run]:

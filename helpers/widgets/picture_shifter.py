@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 
 import torch
 import traitlets as t
 from torch import Tensor, nn
 
-from ..shapes import short
+from ..shapes import is_whole, short
 from .base import Widget
 from .equivariance import LARGEST_SHIFT, whole_shift
 from .models import kept, like, told
@@ -84,7 +83,7 @@ class PictureShifter(Widget):
     @t.validate("picture")
     def _check_picture(self, proposal: t.Bunch) -> int:
         value, count = proposal.value, len(self._images)
-        if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= value < count:
+        if not is_whole(value) or not 0 <= value < count:
             raise t.TraitError(f"picture is {short(value)}; it must be a whole number from 0 to {count - 1}.")
         return int(value)
 
@@ -195,7 +194,7 @@ def _labels(labels: object, count: int, classes: int) -> list[int]:
     values = labels.tolist() if isinstance(labels, Tensor) else labels
     if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != count:
         raise t.TraitError(f"labels is {short(labels)}; it must hold {count} whole numbers, one for each picture.")
-    if not all(isinstance(n, Integral) and not isinstance(n, bool) and 0 <= n < classes for n in values):
+    if not all(is_whole(n) and 0 <= n < classes for n in values):
         raise t.TraitError(f"labels is {short(labels)}; each must be a whole number from 0 to {classes - 1}.")
     return [int(n) for n in values]
 

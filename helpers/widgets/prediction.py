@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
 
 import traitlets as t
 
-from ..shapes import short
+from ..shapes import is_number, is_whole, short
 from .base import Widget
 
 LETTERS = "ABCDEFGHIJ"
@@ -135,7 +134,7 @@ class Prediction(Widget):
         if value is not None:
             if self._numeric:
                 value = _number(name, value)
-            elif not _whole(value) or not 0 <= value < len(self.choices):
+            elif not is_whole(value) or not 0 <= value < len(self.choices):
                 raise t.TraitError(
                     f"{name} is {short(value)}; choose a whole number from 0 to {len(self.choices) - 1}."
                 )
@@ -172,10 +171,6 @@ def _plain(text: str) -> str:
     return MARKUP.sub(lambda found: next(group for group in found.groups() if group is not None), text)
 
 
-def _whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise t.TraitError(f"{name} is {short(value)}; it must be text, and not empty.")
@@ -183,7 +178,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _number(name: str, value: object) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool) or not abs(value) <= LARGEST:
+    if not is_number(value) or not abs(value) <= LARGEST:
         raise t.TraitError(f"{name} is {short(value)}; it must be a finite number, at most {LARGEST:g}.")
     return int(value) if value == int(value) else float(value)
 
@@ -200,7 +195,7 @@ def _choices(choices: Sequence[tuple[str, str]], answer: int | None) -> dict:
     texts = [text for text, _ in pairs]
     if len(set(texts)) < len(texts):
         raise t.TraitError(f"choices holds the same text twice: {short(texts)}.")
-    if not _whole(answer) or not 0 <= answer < len(pairs):
+    if not is_whole(answer) or not 0 <= answer < len(pairs):
         raise t.TraitError(
             f"answer is {short(answer)}; it must be the index of the right choice, from 0 to {len(pairs) - 1}."
         )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from numbers import Integral
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from traitlets import Bunch, Dict, TraitError, TraitType, default, observe, validate
 
-from ..shapes import conv_output_size, short, window_pixels
+from ..shapes import conv_output_size, is_whole, short, window_pixels
 from .base import Widget
 from .kernel_lab import Choice, Whole
 
@@ -103,7 +102,7 @@ class Place(TraitType):
 
     def validate(self, walker: WindowWalker, value: object) -> tuple[int, int] | None:
         pair = isinstance(value, tuple | list) and len(value) == 2
-        if not pair or not all(isinstance(n, Integral) and not isinstance(n, bool) for n in value):
+        if not pair or not all(map(is_whole, value)):
             raise TraitError(f"pixel is {short(value)}; it must be (row, column), two whole numbers, or None.")
         return int(value[0]), int(value[1])
 
@@ -363,6 +362,6 @@ def _write(ax: object, numbers: Tensor, shades: Tensor) -> None:
 
 def _sizes(name: str, value: object, largest: int) -> tuple[int, int]:
     pair = isinstance(value, tuple | list) and len(value) == 2
-    if not pair or not all(isinstance(n, Integral) and not isinstance(n, bool) and 1 <= n <= largest for n in value):
+    if not pair or not all(is_whole(n) and 1 <= n <= largest for n in value):
         raise TraitError(f"{name} is {short(value)}; it must be two whole numbers from 1 to {largest}.")
     return int(value[0]), int(value[1])

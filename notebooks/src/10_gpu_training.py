@@ -32,7 +32,7 @@ from helpers import exercises as ex
 from helpers.data import load
 from helpers.errors import show_error
 from helpers.predictions import gpu as predict
-from helpers.train import accuracy, compiled, fit, pick_device, progress, seconds, seed_everything
+from helpers.train import accuracy, compiled, fit, pick_device, seconds, seed_everything, with_bar
 from helpers.widgets import DrawDigit, LiveTraining
 
 # %% tags=["parameters"]
@@ -105,7 +105,7 @@ def one_epoch(net, loader, optimizer):
 
 
 # %% [markdown]
-# `progress` draws a bar while you watch. After each epoch we measure, and keep a copy of the weights when they are the best so far.
+# `with_bar` draws a bar while you watch. After each epoch we measure, and keep a copy of the weights when they are the best so far.
 # `copy.deepcopy` matters: `state_dict()` hands out the living weights, and the next step would change them.
 
 # %%
@@ -114,7 +114,7 @@ seed_everything(seed)
 model = digit_net().to(device)
 optimizer = torch.optim.SGD(model.parameters(), **setting)
 curves, best, best_state = {"training": [], "test": []}, 0.0, None
-for _ in progress(range(epochs)):
+for _ in with_bar(range(epochs)):
     one_epoch(model, loader, optimizer)
     curves["training"].append(accuracy(model, train_x, train_y))
     curves["test"].append(accuracy(model, test_x, test_y))
