@@ -153,7 +153,9 @@ print("learned:", {name: tuple(p.shape) for name, p in own.named_parameters()})
 
 # %%
 def train(layer, x, y, *, lr=0.1, weight_decay=0.0, epochs=epochs, shuffle=True):
-    optimizer = torch.optim.Adam(layer.parameters(), lr=lr, weight_decay=weight_decay, fused=True)  # fused: the same, faster
+    optimizer = torch.optim.Adam(
+        layer.parameters(), lr=lr, weight_decay=weight_decay, fused=True
+    )  # fused: the same, faster
     generator = torch.Generator().manual_seed(seed)
     for _ in range(epochs):
         order = torch.randperm(len(x), generator=generator) if shuffle else torch.arange(len(x))
