@@ -15,7 +15,6 @@ from helpers.widgets import KernelLab, Prediction, SeriesMap
 NAME = re.compile(r"^(?:async )?(?:const|let|var|class|function)\*? (\w+)", re.MULTILINE)
 FOLDER = Path(widgets.__file__).parent
 SHEETS = sorted(FOLDER.glob("*.css"))
-SCRIPTS = sorted(path for path in FOLDER.glob("*.js") if path.stem != "shared")
 
 
 def test_every_widget_is_tried_here() -> None:
@@ -53,10 +52,9 @@ def test_the_browser_changes_no_start_of_the_lab() -> None:
     assert (lab.stride, lab.padding) == (1, 0)
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_a_script_declares_no_name_twice(script: Path) -> None:
-    joined = (script.parent / "shared.js").read_text(encoding="utf-8") + script.read_text(encoding="utf-8")
-    names = NAME.findall(joined)
+@pytest.mark.parametrize("name", widgets.__all__)
+def test_a_script_declares_no_name_twice(name: str) -> None:
+    names = NAME.findall(getattr(widgets, name)._esm)
     assert "ARROWS" in names
     assert sorted(names) == sorted(set(names)), "shared.js stands in front: a name of its own would not load"
 
