@@ -357,6 +357,18 @@ def test_bad_input_is_shown_at_its_field_and_nothing_starts(page, field: str, te
 
 
 @pytest.mark.browser
+def test_what_is_typed_and_not_taken_yet_stays_while_it_trains(page) -> None:
+    draw(page, LiveTraining(net(), data(), **QUICK))
+    field = page.get_by_label("Learning rate (lr)")
+    field.fill("0.5")
+    receive(page, _target=3, running=True)
+    receive(page, progress=0.5)
+    assert field.input_value() == "0.5"
+    receive(page, lr=0.25)
+    assert field.input_value() == "0.25", "a new value from Python is shown"
+
+
+@pytest.mark.browser
 def test_it_says_when_python_does_not_answer(page) -> None:
     page.clock.install()
     draw(page, LiveTraining(net(), data(), **QUICK))

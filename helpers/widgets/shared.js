@@ -196,9 +196,9 @@ function numberField(label, { parse, write, commit, step }) {
     dirty: () => input.value !== shown,
     show(value) {
       const text = write(value);
-      const untouched = input.value === shown;
+      if (text === shown && input.value !== shown) return; // typed, and not taken yet
       shown = text;
-      if (untouched || !input.hasAttribute("aria-invalid")) restore();
+      restore();
     },
   };
 }
