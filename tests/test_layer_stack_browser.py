@@ -281,8 +281,19 @@ def test_what_python_cannot_paint_is_said(page) -> None:
     assert "multiplications" in page.locator(".ls-said").inner_text()
     page.clock.install()
     receive(page, pixel=[1, 1], layers=[wide], layer=1)
-    page.clock.run_for(9000)
-    assert page.locator(".ls-effect figcaption").inner_text() == "Python does not answer: run this cell again"
+    page.clock.run_for(4100)
+    said = page.locator(".ls-effect figcaption")
+    assert said.inner_text().startswith("Python is busy with another cell, or does not answer")
+
+
+def test_a_question_that_cannot_be_sent_is_said(page) -> None:
+    """As after a restart of the Jupyter kernel."""
+    draw(page, LayerStack())
+    page.evaluate("() => { models.host.send = () => { throw new Error('Cannot send'); }; }")
+    receive(page, pixel=[1, 1])
+    said = page.locator(".ls-effect figcaption")
+    assert said.inner_text().startswith("Python is busy with another cell, or does not answer")
+    assert "Pixel (1, 1)" in page.locator(".ls-said").inner_text()
 
 
 def test_the_painted_field_is_the_field(page) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from traitlets import TraitError
-from widget_page import draw
+from widget_page import answer, draw, requests
 
 from helpers import train
 from helpers.widgets import LiveTraining
@@ -310,25 +310,25 @@ def test_start_and_stop_by_keyboard(page) -> None:
     start, stop = page.get_by_role("button", name="Start"), page.get_by_role("button", name="Stop")
     stop.focus()
     page.keyboard.press("Enter")
-    assert page.evaluate("models.host.sent") == [], "there is nothing to stop"
+    assert requests(page) == [], "there is nothing to stop"
     page.get_by_label("Learning rate (lr)").fill("1/4")
     page.keyboard.press("Enter")
     start.focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
-    assert page.evaluate("models.host.sent") == [{"do": "start", "epochs": 3, "lr": 0.25}]
+    assert requests(page) == [{"do": "start", "epochs": 3, "lr": 0.25}]
     assert said(page) == "Starting …"
     receive(page, _target=3, running=True)
-    page.evaluate("models.host.emit('msg:custom', {done: 'start'})")
+    answer(page, "start")
     receive(page, progress=0.5, history={"loss": [0.7], "accuracy": [0.5], "validation": []})
     assert said(page) == "Training epoch 2 of 3."
     assert page.locator("progress").evaluate("(bar) => bar.value") == 0.5
     assert (start.get_attribute("aria-disabled"), stop.get_attribute("aria-disabled")) == ("true", "false")
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
-    assert page.evaluate("models.host.sent.at(-1)") == {"do": "stop"}
+    assert requests(page)[-1] == {"do": "stop"}
     assert said(page) == "Stopping …"
-    page.evaluate("models.host.emit('msg:custom', {done: 'stop'})")
+    answer(page, "stop")
     receive(page, message="Stopped by hand after 1 of 3 epochs.", running=False)
     assert said(page) == "Stopped by hand after 1 of 3 epochs."
     assert page.evaluate("document.activeElement.textContent") == "Stop", "the focus stays"

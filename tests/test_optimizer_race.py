@@ -314,7 +314,7 @@ def test_it_says_when_python_does_not_answer(page) -> None:
     draw(page, OptimizerRace())
     page.get_by_role("combobox").select_option("curved")
     page.clock.run_for(4200)
-    assert "Python does not answer: run this cell again." in page.locator(".cw-computing").inner_text()
+    assert "Python is busy with another cell, or does not answer" in page.locator(".cw-computing").inner_text()
 
 
 @pytest.mark.browser

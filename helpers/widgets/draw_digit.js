@@ -177,7 +177,7 @@ function render({ model, el: host }) {
   let pen = null; // where the pen is while it draws
   let sent = null; // what Python was last given from here
   let computed = null; // the browser's own answer about the pixels
-  let waiting = null; // the timer of a question that Python has not answered
+  const python = patience(() => (guess.textContent = `${SILENCE} Your drawing is kept.`));
   let changes = 0; // of the drawing, by hand
 
   // The drawing.
@@ -221,18 +221,14 @@ function render({ model, el: host }) {
 
   /** Give Python the newest pixels. Where it must answer: not before it has answered about older ones. */
   function send() {
-    if (waiting !== null || known()) return;
+    if (python.waiting || known()) return;
     sent = pixels.slice();
     model.set("pixels", new DataView(sent.buffer));
     if (told.net) return save();
-    waiting = setTimeout(() => {
-      guess.textContent = "Python is busy with another cell, or does not answer. Your drawing is kept.";
-    }, 4000);
-    model.save_changes();
+    python.wait(() => model.save_changes());
   }
   function receive() {
-    clearTimeout(waiting);
-    waiting = null;
+    python.stop();
     hear();
     repaint();
     send();
@@ -376,7 +372,7 @@ function render({ model, el: host }) {
   show();
   send();
   return () => {
-    clearTimeout(waiting);
+    python.stop();
     resized.disconnect();
     heard.forEach(([name, f]) => model.off(`change:${name}`, f));
   };

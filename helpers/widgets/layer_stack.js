@@ -403,20 +403,12 @@ function render({ model, el: host }) {
   }
 
   const key = () => JSON.stringify([layers().map((layer) => Object.values(layer)), inputSize(), place.layer, place.pixel]);
-  let asked = null; // what Python is painting now
-  let patience = null;
-  let silent = false;
+  const python = patience(() => drawEffect());
   let share = null;
   function ask() {
-    if (asked !== null) return; // one question at a time; the answer leads to the next
-    asked = key();
-    model.send({ do: "paint", layers: layers(), input_size: inputSize(), layer: place.layer, pixel: place.pixel });
-    clearTimeout(patience);
-    patience = setTimeout(() => {
-      asked = null;
-      silent = true;
-      drawEffect();
-    }, 8000);
+    if (python.waiting) return; // one question at a time; the answer leads to the next
+    const question = { do: "paint", layers: layers(), input_size: inputSize(), layer: place.layer, pixel: place.pixel };
+    python.wait(() => model.send(question));
   }
   function drawEffect() {
     const heat = model.get("_heat");
@@ -441,10 +433,9 @@ function render({ model, el: host }) {
     const error = heat.error && (now || heat.of === "") ? heat.error : "";
     effect.caption.textContent = error ? "By gradient: not painted"
       : data ? (most > 0 ? "Its field by gradient" : "By gradient: none flows to the input")
-      : silent ? "Python does not answer: run this cell again" : "By gradient: Python computes …";
+      : python.silent ? SILENCE : "By gradient: Python computes …";
     effect.canvas.setAttribute("aria-label", effect.caption.textContent);
-    if (now) silent = false;
-    else if (!silent && !error) ask();
+    if (!now && !error) ask();
     say(error);
   }
 
@@ -500,9 +491,7 @@ function render({ model, el: host }) {
   }
 
   const answered = () => {
-    clearTimeout(patience);
-    asked = null;
-    silent = false;
+    python.stop();
     drawEffect();
   };
   const names = ["layers", "input_size", "layer", "pixel"].map((name) => `change:${name}`);
@@ -511,7 +500,7 @@ function render({ model, el: host }) {
   model.on("change:_heat", answered);
   draw();
   return () => {
-    clearTimeout(patience);
+    python.stop();
     clearTimeout(speak);
     names.forEach((name) => model.off(name, follow));
     model.off("change:_heat", answered);

@@ -99,7 +99,7 @@ function render({ model, el: host }) {
       answered,
       silent: () => {
         asked = null;
-        silent = "Python is busy with another cell, or does not answer: wait, or run this cell again.";
+        silent = SILENCE;
         show();
       },
     });

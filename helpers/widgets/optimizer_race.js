@@ -2,7 +2,6 @@
 
 const PER_SECOND = 10; // steps that are played in a second
 const LOWEST = -10; // the loss plot goes down to ten to the power of this
-const SILENT = 4000; // milliseconds without an answer
 const SETTINGS = ["surface", "lr", "momentum", "start"];
 const COLOURS = [
   "#0b3d91", "#c1121f", "#2a7f3e", "#8a4fbf", "#b35900", "#007c89",
@@ -167,24 +166,22 @@ function render({ model, el: host }) {
   // What is set goes to Python, one setting at a time: while it computes, only the newest is remembered.
   const setting = () => JSON.stringify(SETTINGS.map((name) => get(name)));
   const answered = () => JSON.stringify(SETTINGS.map((name) => get("race").setting[name]));
-  let waiting = null;
+  const python = patience(() => ask());
   function ask() {
     const unsent = Object.entries(wish).some(([name, value]) => JSON.stringify(model.get(name)) !== JSON.stringify(value));
     if (!unsent) Object.keys(wish).forEach((name) => delete wish[name]);
     if (!unsent && setting() === answered()) return tell("");
     const { lr, momentum } = get("race").setting;
     const old = `The picture still shows lr ${formatNumber(lr)}, momentum ${formatNumber(momentum)}.`;
-    tell(`Computing … ${old}`);
-    if (waiting !== null) return;
-    waiting = setTimeout(() => {
-      waiting = null;
-      tell(`Python does not answer: run this cell again. ${old}`);
-    }, SILENT);
-    for (const [name, value] of Object.entries(wish)) {
-      delete wish[name];
-      model.set(name, value);
-    }
-    model.save_changes();
+    tell(`${python.silent ? SILENCE : "Computing …"} ${old}`);
+    if (python.waiting) return;
+    python.wait(() => {
+      for (const [name, value] of Object.entries(wish)) {
+        delete wish[name];
+        model.set(name, value);
+      }
+      model.save_changes();
+    });
   }
   function change(name, value) {
     if (JSON.stringify(get(name)) === JSON.stringify(value)) return;
@@ -193,8 +190,7 @@ function render({ model, el: host }) {
     show();
   }
   function receive() {
-    clearTimeout(waiting);
-    waiting = null;
+    python.stop();
     read();
     ask();
     show();
@@ -472,7 +468,7 @@ function render({ model, el: host }) {
   draw();
   return () => {
     stop();
-    clearTimeout(waiting);
+    python.stop();
     resized.disconnect();
     heard.forEach(([name, f]) => model.off(`change:${name}`, f));
   };

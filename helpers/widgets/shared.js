@@ -76,6 +76,40 @@ function saver(model, wait = 100) {
   };
 }
 
+const SILENCE = "Python is busy with another cell, or does not answer: wait. If this stays, run this cell again.";
+
+/**
+ * Wait for Python, however late it answers: `wait(send)` asks, `stop()` ends it. `silent` is called, and stands in the
+ * result, once there has been no answer for four seconds, or where the question cannot be sent.
+ */
+function patience(silent) {
+  let timer = null;
+  const giveUp = () => {
+    self.silent = true;
+    silent();
+  };
+  const self = {
+    waiting: false,
+    silent: false,
+    stop() {
+      clearTimeout(timer);
+      self.waiting = self.silent = false;
+    },
+    wait(send) {
+      self.stop();
+      self.waiting = true;
+      timer = setTimeout(giveUp, 4000);
+      try {
+        send();
+      } catch {
+        clearTimeout(timer);
+        giveUp();
+      }
+    },
+  };
+  return self;
+}
+
 const LARGEST = 1e6;
 
 /**
