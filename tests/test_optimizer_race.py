@@ -395,7 +395,6 @@ def test_names_are_shown_and_hidden(page) -> None:
 def test_the_start_is_moved_by_keys_and_by_dragging(page) -> None:
     widget = OptimizerRace()
     draw(page, widget)
-    page.evaluate("() => { window.keys = 0; document.addEventListener('keydown', () => window.keys++); }")
     place = page.get_by_role("application")
     place.focus()
     for key in ("ArrowRight", "ArrowUp", "ArrowUp"):
@@ -412,7 +411,6 @@ def test_the_start_is_moved_by_keys_and_by_dragging(page) -> None:
     assert model(page, "start") == list(START), "it counts where it is dropped"
     page.mouse.up()
     assert model(page, "start") == pytest.approx([0, 1], abs=0.03)
-    assert page.evaluate("window.keys") == 0, "keys do not leave the widget"
 
 
 @pytest.mark.browser

@@ -352,16 +352,6 @@ def test_python_sets_and_the_page_follows(page: Page) -> None:
     expect(page.locator(".ww-found li")).to_have_text("k 3, s 2, p 1, d 1")
 
 
-def test_keys_stay_in_the_widget(page: Page) -> None:
-    draw(page, WindowWalker())
-    page.evaluate("() => { window.leaked = []; document.addEventListener('keydown', (e) => leaked.push(e.key)); }")
-    for board in (".ww-input", ".ww-output"):
-        page.locator(board).focus()
-        for key in ("ArrowDown", "5", "Escape", "x", "Home"):
-            page.keyboard.press(key)
-    assert page.evaluate("leaked") == []
-
-
 def test_colour_never_speaks_alone(page: Page) -> None:
     """An unread pixel is hatched: along its diagonal it is painted in another way than a pixel that is read."""
     draw(page, WindowWalker("ones", 1, stride=2, size=(6, 6)))
