@@ -290,6 +290,19 @@ def test_bad_input_is_shown_where_it_was_typed(page, field: str, text: str) -> N
 
 
 @pytest.mark.browser
+def test_steps_are_counted_with_the_arrow_keys_too(page) -> None:
+    draw(page, LineFitter((0.5, 1), 0.01, 4))
+    field = page.get_by_label("Steps", exact=True)
+    field.press("ArrowUp")
+    assert get(page, "steps") == 5
+    field.fill("20000")
+    field.press("Enter")
+    assert (
+        page.locator(".cw-error:visible").inner_text() == "Steps is 20000; it must be a whole number from 0 to 10000."
+    )
+
+
+@pytest.mark.browser
 def test_no_key_is_lost_between_two_frames(page) -> None:
     draw(page, LineFitter((0.0, 1.0)))
     page.get_by_role("application").evaluate(

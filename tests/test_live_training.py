@@ -341,8 +341,8 @@ def test_start_and_stop_by_keyboard(page) -> None:
         ("Learning rate (lr)", "0", "lr must be a number above 0"),
         ("Learning rate (lr)", "−1", "lr must be a number above 0"),
         ("Learning rate (lr)", "fast", '"fast" is not a number'),
-        ("Epochs", "0", "Epochs must be a whole number from 1 to 1000."),
-        ("Epochs", "2,5", "Epochs must be a whole number from 1 to 1000."),
+        ("Epochs", "0", "Epochs is 0; it must be a whole number from 1 to 1000."),
+        ("Epochs", "2,5", "Epochs is 2.5; it must be a whole number from 1 to 1000."),
         ("Epochs", "", "Empty: type a number"),
     ],
 )

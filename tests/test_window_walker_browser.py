@@ -316,7 +316,7 @@ def test_the_puzzle_counts_what_is_found_and_says_what_else_gives(page: Page) ->
     expect(told).to_have_text("You have that one already.")
     enter(page, "Kernel size", "8", 1)
     expect(page.locator(".ww-guess .cw-error:visible")).to_have_text(
-        "Kernel size is 8; the puzzle takes whole numbers from 1 to 7."
+        "Kernel size is 8; it must be a whole number from 1 to 7."
     )
     field(page, "Kernel size", 1).press("Escape")
     for number, one in enumerate(solutions(28, 14)[1:], start=2):

@@ -963,21 +963,7 @@ function render({ model, el: host }) {
   const note = el("p", { class: "kl-note", role: "status" });
 
   // -- the settings
-  const whole = (name) => {
-    const [low, high] = RANGES[name];
-    const label = name[0].toUpperCase() + name.slice(1);
-    return numberField(label, {
-      parse: parseNumber,
-      write: String,
-      step: true,
-      commit: (value) => {
-        if (!Number.isInteger(value) || value < low || value > high) {
-          return `${label} is ${formatNumber(value, 6)}; it must be a whole number from ${low} to ${high}.`;
-        }
-        return change({ [name]: value });
-      },
-    });
-  };
+  const whole = (name) => wholeField(name[0].toUpperCase() + name.slice(1), RANGES[name], (value) => change({ [name]: value }));
   const [stride, padding, dilation] = ["stride", "padding", "dilation"].map(whole);
   const fields = [divisor, stride, padding, dilation];
   const named = (names) => names.map((name) => [name, name]);

@@ -129,31 +129,16 @@ function render({ model, el: host }) {
 
   // -- fields for whole numbers; what is wrong with one stands below the table
   const wrong = el("div", { class: "ls-wrong" });
-  function wholeField(label, [low, high], commit) {
-    const field = numberField(label, {
-      parse: (text) => {
-        const { value, error } = parseNumber(text);
-        return error ? { error: `${label}: ${error}` } : { value };
-      },
-      write: String,
-      step: true,
-      commit: (value) => {
-        if (!Number.isInteger(value) || value < low || value > high) {
-          return `${label} is ${formatNumber(value, 6)}; it must be a whole number from ${low} to ${high}.`;
-        }
-        commit(value);
-        return null;
-      },
-    });
-    const error = field.node.lastElementChild;
+  function bareField(label, range, commit) {
+    const field = wholeField(label, range, commit);
     field.input.setAttribute("aria-label", label);
-    wrong.append(error);
-    return { ...field, drop: () => error.remove() };
+    wrong.append(field.error);
+    return field;
   }
 
   // -- the input's size
   const sides = ["Input channels", "Input height", "Input width"].map((label, axis) =>
-    wholeField(label, [1, limits.input[axis]], (value) => {
+    bareField(label, [1, limits.input[axis]], (value) => {
       const size = [...inputSize()];
       size[axis] = value;
       set({ input_size: size });
@@ -189,7 +174,7 @@ function render({ model, el: host }) {
     const head = el("th", { scope: "row" }, el("label", {}, radio, name));
     const fields = {};
     const places = own ? [] : settings.map((setting) => {
-      const field = wholeField(`Layer ${index}, ${HEADS[setting]}`, numbers[setting], (value) => edit(index - 1, { [setting]: value }));
+      const field = bareField(`Layer ${index}, ${HEADS[setting]}`, numbers[setting], (value) => edit(index - 1, { [setting]: value }));
       fields[setting] = field;
       return el("td", { class: "ls-setting" }, field.input);
     });
@@ -223,7 +208,7 @@ function render({ model, el: host }) {
     };
     return {
       node, radio, up, down,
-      drop: () => Object.values(fields).forEach((field) => field.drop()),
+      drop: () => Object.values(fields).forEach((field) => field.error.remove()),
       show() {
         const layer = index ? layers()[index - 1] : null;
         const row = rows[index];

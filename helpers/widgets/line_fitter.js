@@ -106,9 +106,7 @@ function render({ model, el: host }) {
   const rate = number("Learning rate", (value) =>
     value > 0 && value <= LARGEST_LR ? put({ lr: value })
       : `A learning rate must be above 0 and at most ${LARGEST_LR}: ${formatNumber(value)} is not.`, Infinity);
-  const steps = number("Steps", (value) =>
-    Number.isInteger(value) && value >= 0 && value <= MOST_STEPS ? setSteps(value)
-      : `Steps are counted: 0, 1, 2, … up to ${MOST_STEPS.toLocaleString("en")}.`, Infinity);
+  const steps = wholeField("Steps", [0, MOST_STEPS], setSteps);
   const button = (text, onclick) => el("button", { type: "button", onclick }, text);
   const further = [1, 10, 100, 1000].map((n) =>
     el("button", { type: "button", "aria-label": `${n} more step${n > 1 ? "s" : ""}`, onclick: () => setSteps(get("steps") + n) }, `+${n}`));

@@ -53,12 +53,7 @@ function render({ model, el: host }) {
   const start = el("button", { type: "button", class: "cw-primary", onclick: () => press("start") }, "Start");
   const stop = el("button", { type: "button", onclick: () => press("stop") }, "Stop");
   const fields = {
-    epochs: numberField("Epochs", {
-      step: true,
-      parse: (text) => parseNumber(text),
-      write: String,
-      commit: (value) => (Number.isInteger(value) && value >= 1 && value <= 1000 ? set("epochs", value) : "Epochs must be a whole number from 1 to 1000."),
-    }),
+    epochs: wholeField("Epochs", [1, 1000], (value) => set("epochs", value)),
     lr: numberField("Learning rate (lr)", {
       parse: (text) => parseNumber(text),
       write: (value) => formatNumber(value, 6),

@@ -99,36 +99,14 @@ function polyline(context, points, colour, width = 1.6) {
 
 /** A slider with a field for the exact number beside it. `commit(value)` takes what was set. */
 function dial(label, [low, high], { toSlider, fromSlider, commit }) {
-  const error = el("p", { class: "cw-error", role: "alert", id: uniqueId("error"), hidden: true });
   const slider = el("input", { type: "range", min: toSlider(low), max: toSlider(high), step: "any", "aria-label": label });
-  const field = el("input", { type: "text", autocomplete: "off", spellcheck: "false", "aria-label": `${label}, exact number` });
-  let shown = low;
-  const restore = () => {
-    field.value = formatNumber(shown);
-    complain("");
-  };
-  const complain = (text) => {
-    error.textContent = text;
-    error.hidden = !text;
-    field.setAttribute("aria-invalid", String(Boolean(text)));
-    if (text) field.setAttribute("aria-describedby", error.id);
-    else field.removeAttribute("aria-describedby");
-  };
-  const take = () => {
-    if (field.value === formatNumber(shown)) return restore();
-    const { value, error: wrong } = parseNumber(field.value, Infinity);
-    if (wrong) return complain(wrong);
-    if (value < low || value > high) {
-      return complain(`${formatNumber(value)} does not go: ${label} lies between ${formatNumber(low)} and ${formatNumber(high)}.`);
-    }
-    complain("");
-    commit(value);
-  };
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") take();
-    else if (event.key === "Escape") restore();
+  const { input, error, show } = numberField(label, {
+    parse: (text) => parseNumber(text, Infinity),
+    write: formatNumber,
+    commit: (value) => (value >= low && value <= high ? commit(value)
+      : `${formatNumber(value)} does not go: ${label} lies between ${formatNumber(low)} and ${formatNumber(high)}.`),
   });
-  field.addEventListener("blur", take);
+  input.setAttribute("aria-label", `${label}, exact number`);
   slider.addEventListener("input", () => commit(fromSlider(Number(slider.value))));
   slider.addEventListener("keydown", (event) => {
     const by = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 5, PageDown: -5 }[event.key];
@@ -138,13 +116,11 @@ function dial(label, [low, high], { toSlider, fromSlider, commit }) {
     commit(fromSlider(Math.max(toSlider(low), Math.min(toSlider(high), next))));
   });
   return {
-    node: el("div", { class: "cw-dial" }, el("span", {}, label), el("div", { class: "cw-row" }, slider, field), error),
+    node: el("div", { class: "cw-dial" }, el("span", {}, label), el("div", { class: "cw-row" }, slider, input), error),
     show(value) {
-      const edited = field.value !== formatNumber(shown) && value === shown;
-      shown = value;
       slider.value = toSlider(value);
       slider.setAttribute("aria-valuetext", formatNumber(value));
-      if (!edited) restore();
+      show(value);
     },
   };
 }

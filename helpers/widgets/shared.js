@@ -224,6 +224,7 @@ function numberField(label, { parse, write, commit, step }) {
   const button = (sign, by) => el("button", { type: "button", class: "cw-step", tabindex: "-1", "aria-label": `${label} ${sign}1`, onclick: () => stepBy(by) }, sign);
   return {
     input,
+    error,
     restore,
     node: el("div", { class: "cw-field" }, el("label", { for: id }, label),
       el("div", { class: "cw-with-steps" }, step && button("−", -1), input, step && button("+", 1)), error),
@@ -235,6 +236,20 @@ function numberField(label, { parse, write, commit, step }) {
       restore();
     },
   };
+}
+
+/** A field for a whole number, with steps. */
+function wholeField(label, [low, high], commit) {
+  return numberField(label, {
+    parse(text) {
+      const { value, error } = parseNumber(text);
+      return error ? { error: `${label}: ${error}` } : { value };
+    },
+    write: String,
+    step: true,
+    commit: (value) => (Number.isInteger(value) && value >= low && value <= high ? commit(value)
+      : `${label} is ${formatNumber(value, 6)}; it must be a whole number from ${low} to ${high}.`),
+  });
 }
 
 /** A labelled choice. `commit` returns a sentence or null. */

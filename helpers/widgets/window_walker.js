@@ -226,30 +226,10 @@ function render({ model, el: host }) {
   }
 
   // -- the settings
-  const numbers = (name, text) => numberField(text ?? WHOLE[name][0], {
-    parse: parseNumber,
-    write: String,
-    step: true,
-    commit: (value) => {
-      const [label, low, high] = WHOLE[name];
-      if (!Number.isInteger(value) || value < low || value > high) {
-        return `${label} is ${formatNumber(value, 6)}; it must be a whole number from ${low} to ${high}.`;
-      }
-      return change({ [name]: value });
-    },
-  });
-  const sized = (label, axis) => numberField(label, {
-    parse: parseNumber,
-    write: String,
-    step: true,
-    commit: (value) => {
-      if (!Number.isInteger(value) || value < 1 || value > LARGEST_SIDE) {
-        return `${label} is ${formatNumber(value, 6)}; it must be a whole number from 1 to ${LARGEST_SIDE}.`;
-      }
-      const size = [get("image").length, get("image")[0].length];
-      size[axis] = value;
-      return change({ image: cut(named() ? presets[named()] : memory, ...size) });
-    },
+  const sized = (label, axis) => wholeField(label, [1, LARGEST_SIDE], (value) => {
+    const size = [get("image").length, get("image")[0].length];
+    size[axis] = value;
+    return change({ image: cut(named() ? presets[named()] : memory, ...size) });
   });
   const cut = (grid, height, width) =>
     Array.from({ length: height }, (_, r) => Array.from({ length: width }, (_, c) => grid[r]?.[c] ?? 0));
@@ -263,7 +243,8 @@ function render({ model, el: host }) {
     return name ? change({ image: cut(presets[name], image.length, image[0].length) }) : null;
   });
   const [height, width] = [sized("Height", 0), sized("Width", 1)];
-  const whole = Object.fromEntries(Object.keys(WHOLE).map((name) => [name, numbers(name)]));
+  const whole = Object.fromEntries(Object.entries(WHOLE).map(([name, [label, ...range]]) =>
+    [name, wholeField(label, range, (value) => change({ [name]: value }))]));
   const mode = choice("Padding with", MODES.map((name) => [name, name]), (value) => change({ padding_mode: value }));
   const weights = choice("Weights", Object.entries(WEIGHTS), (value) => change({ weights: value }));
 
@@ -416,19 +397,9 @@ function render({ model, el: host }) {
   const puzzle = get("_puzzle");
   const tried = Object.fromEntries(Object.keys(WHOLE).map((name) => [name, puzzle.ranges[name][0]]));
   Object.assign(tried, { kernel_size: 3 });
-  const guesses = Object.fromEntries(Object.entries(WHOLE).map(([name, [label]]) => [name, numberField(label, {
-    parse: parseNumber,
-    write: String,
-    step: true,
-    commit: (value) => {
-      const [low, high] = puzzle.ranges[name];
-      if (!Number.isInteger(value) || value < low || value > high) {
-        return `${label} is ${formatNumber(value, 6)}; the puzzle takes whole numbers from ${low} to ${high}.`;
-      }
-      tried[name] = value;
-      guesses[name].show(value);
-      return null;
-    },
+  const guesses = Object.fromEntries(Object.entries(WHOLE).map(([name, [label]]) => [name, wholeField(label, puzzle.ranges[name], (value) => {
+    tried[name] = value;
+    guesses[name].show(value);
   })]));
   const told = el("p", { class: "ww-told", role: "status" });
   const found = el("ul", { class: "ww-found", "aria-label": "found" });
