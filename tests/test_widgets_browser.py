@@ -178,6 +178,7 @@ def test_the_picture_is_shifted_by_keys_sliders_and_dragging(page) -> None:
     assert model(page, "shift") == [-1, -8], "it stops at the end"
     page.keyboard.press("Escape")
     assert model(page, "shift") == [0, 0]
+    page.wait_for_function("[...document.querySelectorAll('[type=range]')].every(({ value }) => value === '0')")
     page.get_by_label("Shift down").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("models.host.get('shift').join() === '1,0'")
@@ -409,6 +410,47 @@ def test_no_key_leaves_a_widget(page, name: str) -> None:
         }"""
     )
     assert left == []
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_an_arrow_with_alt_ctrl_or_cmd_is_left_to_the_browser(page, name: str) -> None:
+    """Alt and ← goes back a page. Only the layer stack takes Alt and an arrow, to move a layer of its table."""
+    draw(page, MAKERS[name]())
+    swallowed = page.evaluate(
+        """() => {
+          const swallowed = [];
+          for (const node of document.querySelectorAll(".cw *")) {
+            for (const held of ["altKey", "ctrlKey", "metaKey"]) {
+              if (held === "altKey" && node.closest(".ls-table")) continue;
+              for (const key of ["ArrowLeft", "ArrowUp"]) {
+                const event = new KeyboardEvent("keydown", { key, [held]: true, bubbles: true, cancelable: true });
+                node.dispatchEvent(event);
+                if (event.defaultPrevented) swallowed.push(`${held} ${key}: ${node.outerHTML.slice(0, 80)}`);
+              }
+            }
+          }
+          return swallowed;
+        }"""
+    )
+    assert swallowed == []
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_right_button_drags_nothing(page, name: str) -> None:
+    draw(page, MAKERS[name]())
+    page.evaluate("() => { window.changed = []; models.host.set = (name) => changed.push(name); }")
+    surfaces = page.locator(".cw").locator(f"{OWN}, .ps-map")
+    for surface in surfaces.all():
+        if not surface.is_visible():
+            continue
+        surface.scroll_into_view_if_needed()
+        box = surface.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down(button="right")
+        page.mouse.move(x + 12, y + 12, steps=3)
+        page.mouse.up(button="right")
+        assert page.evaluate("changed") == [], surface.evaluate("(node) => node.outerHTML.slice(0, 80)")
 
 
 # What can be done with a pointer is done on one of these or on a part of one, or by keys elsewhere:

@@ -101,13 +101,9 @@ function render({ model, el: host }) {
     const at = ((clientX - box.left) / box.width) * width;
     return ((at - left) / (width - left - right)) * 2 * LARGEST_X - LARGEST_X;
   };
-  const follow = (event) => setX(Math.round(toX(event.clientX) * 20) / 20);
-  plot.addEventListener("pointerdown", (event) => {
-    plot.setPointerCapture(event.pointerId);
-    follow(event);
-  });
-  plot.addEventListener("pointermove", (event) => plot.hasPointerCapture(event.pointerId) && follow(event));
+  dragged(plot, (event) => setX(Math.round(toX(event.clientX) * 20) / 20));
   plot.addEventListener("keydown", (event) => {
+    if (isCommand(event)) return;
     const by = { ArrowRight: 0.1, ArrowUp: 0.1, ArrowLeft: -0.1, ArrowDown: -0.1, PageUp: 1, PageDown: -1 }[event.key];
     const to = { Home: -LARGEST_X, End: LARGEST_X }[event.key] ?? model.get("x") + by;
     if (Number.isNaN(to)) return;

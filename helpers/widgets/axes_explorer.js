@@ -203,8 +203,8 @@ function render({ model, el: host }) {
     if (cell) choose(cell);
   });
   block.addEventListener("keydown", (event) => {
-    const step = ARROWS[event.key];
-    if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = arrowOf(event);
+    if (!step) return;
     event.preventDefault();
     hovered = null;
     const [down, right] = step;

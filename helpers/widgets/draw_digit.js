@@ -259,24 +259,20 @@ function render({ model, el: host }) {
     const box = canvas.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
   };
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    pen = under(event);
-    canvas.setPointerCapture(event.pointerId);
-    draw(pen, pen);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!pen) return;
+  dragged(canvas, (event) => {
     const to = under(event);
     draw(pen, to);
     pen = to;
+  }, (event) => {
+    pen = under(event);
+    draw(pen, pen);
   });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (pen = null));
 
   // By keyboard.
   const middle = () => [cursor[1] + 0.5, cursor[0] + 0.5];
   canvas.addEventListener("keydown", (event) => {
-    const by = ARROWS[event.key];
+    if (isCommand(event)) return;
+    const by = arrowOf(event);
     if (by) {
       const from = middle();
       cursor = cursor.map((n, i) => Math.max(0, Math.min(SIDE - 1, n + by[i])));

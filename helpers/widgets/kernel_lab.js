@@ -348,12 +348,12 @@ function kernelGrid({ get, change, root, scope = root, name = "" }) {
 
   function onkeydown(event) {
     const place = placeOf(event.target);
-    if (!place || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!place || isCommand(event)) return;
     const last = fields.length - 1;
     const [r, c] = place;
-    if (event.key in ARROWS) {
-      const [dr, dc] = ARROWS[event.key];
-      const next = [Math.max(0, Math.min(last, r + dr)), Math.max(0, Math.min(last, c + dc))];
+    const arrow = arrowOf(event);
+    if (arrow) {
+      const next = [r + arrow[0], c + arrow[1]].map((at) => Math.max(0, Math.min(last, at)));
       if (take(place)) go(next);
     } else if (event.key === "Home" || event.key === "End") {
       if (take(place)) go([r, event.key === "Home" ? 0 : last]);
@@ -1032,7 +1032,7 @@ function render({ model, el: host }) {
     drawProbe();
   }
   after.node.addEventListener("pointermove", (event) => {
-    if (event.buttons) return pin(after.at(event));
+    if (event.buttons & 1) return pin(after.at(event));
     hover = inside(after.at(event));
     drawProbe();
   });
@@ -1044,11 +1044,11 @@ function render({ model, el: host }) {
     if (event.button === 0) pin(after.at(event));
   });
   after.node.addEventListener("keydown", (event) => {
-    if (!(event.key in ARROWS) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = arrowOf(event);
+    if (!arrow) return;
     event.preventDefault();
     const by = event.shiftKey ? 10 : 1;
-    const [r, c] = model.get("probe");
-    pin([r + by * ARROWS[event.key][0], c + by * ARROWS[event.key][1]]);
+    pin(model.get("probe").map((at, axis) => at + by * arrow[axis]));
   });
 
   root.addEventListener("keydown", (event) => {

@@ -304,20 +304,13 @@ function render({ model, el: host }) {
     return [Math.floor(((event.clientY - rect.top) / rect.height) * handle.height),
       Math.floor(((event.clientX - rect.left) / rect.width) * handle.width)];
   };
-  handle.addEventListener("pointerdown", (event) => {
-    if (event.button === 0) {
-      handle.setPointerCapture(event.pointerId);
-      point(pixelAt(event));
-    }
-  });
-  handle.addEventListener("pointermove", (event) => {
-    if (event.buttons & 1) point(pixelAt(event));
-  });
+  dragged(handle, (event) => point(pixelAt(event)));
   handle.addEventListener("keydown", (event) => {
-    if (!(event.key in ARROWS) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = arrowOf(event);
+    if (!arrow) return;
     event.preventDefault();
     const by = event.shiftKey ? 5 : 1;
-    point(place.pixel.map((at, axis) => at + by * ARROWS[event.key][axis]));
+    point(place.pixel.map((at, axis) => at + by * arrow[axis]));
   });
 
   root.append(

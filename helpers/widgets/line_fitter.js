@@ -140,11 +140,9 @@ function render({ model, el: host }) {
       class: "cw-handle", role: "slider", tabindex: "0", "aria-label": `Height of the line on the ${name}, at x = ${x}`,
       "aria-orientation": "vertical", "aria-valuemin": VIEW.y[0], "aria-valuemax": VIEW.y[1],
     });
-    handle.addEventListener("pointerdown", (event) => handle.setPointerCapture(event.pointerId));
-    handle.addEventListener("pointermove", (event) => {
-      if (handle.hasPointerCapture(event.pointerId)) through(i, onPoints.at(event, field)[1]);
-    });
+    dragged(handle, (event) => through(i, onPoints.at(event, field)[1]), () => {});
     handle.addEventListener("keydown", (event) => {
+      if (isCommand(event)) return;
       const by = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10 }[event.key];
       if (!by) return;
       event.preventDefault();
@@ -168,18 +166,14 @@ function render({ model, el: host }) {
   const mapTitle = el("figcaption");
   let onMap = null;
   const moveTo = ([w, h]) => place([w, h - w * away()]);
-  surface.addEventListener("pointerdown", (event) => {
-    surface.setPointerCapture(event.pointerId);
-    moveTo(onMap.at(event, surface));
-  });
-  surface.addEventListener("pointermove", (event) => surface.hasPointerCapture(event.pointerId) && moveTo(onMap.at(event, surface)));
+  dragged(surface, (event) => moveTo(onMap.at(event, surface)));
   surface.addEventListener("keydown", (event) => {
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    const by = arrowOf(event);
     if (!by) return;
     event.preventDefault();
     const fine = event.shiftKey ? 200 : 40;
     const [w, b] = line();
-    moveTo([w + (by[0] * 2 * REACH[0]) / fine, b + w * away() + (by[1] * 2 * REACH[1]) / fine]);
+    moveTo([w + (by[1] * 2 * REACH[0]) / fine, b + w * away() - (by[0] * 2 * REACH[1]) / fine]);
   });
   let painted = null; // for which centring
 

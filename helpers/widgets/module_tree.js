@@ -94,7 +94,7 @@ function render({ model, el: host }) {
     else closeBut(model.get("expanded").filter((path) => path !== row.path));
   }
   body.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isCommand(event)) return;
     const at = shown.findIndex((row) => row.path === model.get("selected"));
     const row = shown[at];
     if (!row) return;

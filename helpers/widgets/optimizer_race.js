@@ -109,6 +109,7 @@ function dial(label, [low, high], { toSlider, fromSlider, commit }) {
   input.setAttribute("aria-label", `${label}, exact number`);
   slider.addEventListener("input", () => commit(fromSlider(Number(slider.value))));
   slider.addEventListener("keydown", (event) => {
+    if (isCommand(event)) return;
     const by = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 5, PageDown: -5 }[event.key];
     if (!by) return;
     event.preventDefault();
@@ -362,16 +363,11 @@ function render({ model, el: host }) {
     const box = place.node.getBoundingClientRect();
     return clamp([((event.clientX - box.left) / box.width) * 2 * reachX - reachX, reachY - ((event.clientY - box.top) / box.height) * 2 * reachY]);
   };
-  place.node.addEventListener("pointerdown", (event) => {
-    drag = under(event);
-    place.node.setPointerCapture(event.pointerId);
-    show();
-  });
-  place.node.addEventListener("pointermove", (event) => {
-    if (!drag) return;
+  const pull = (event) => {
     drag = under(event);
     show();
-  });
+  };
+  dragged(place.node, (event) => drag && pull(event), pull);
   place.node.addEventListener("pointerup", () => {
     if (drag) change("start", drag);
     drag = null;
@@ -382,7 +378,7 @@ function render({ model, el: host }) {
     show();
   });
   place.node.addEventListener("keydown", (event) => {
-    const by = ARROWS[event.key];
+    const by = arrowOf(event);
     if (!by && event.key !== "Escape") return;
     event.preventDefault();
     drag = null;

@@ -146,6 +146,22 @@ function formatNumber(value, digits = 4) {
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
+/** Whether a key is meant for the browser or the system: Alt and ← goes back a page. */
+const isCommand = (event) => event.altKey || event.ctrlKey || event.metaKey;
+
+/** Where an arrow key leads, [down, right]; undefined for every other key. */
+const arrowOf = (event) => (isCommand(event) ? undefined : ARROWS[event.key]);
+
+/** Call `press` where the first button or a finger goes down on `node`, then `move` wherever it is dragged. */
+function dragged(node, move, press = move) {
+  node.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    node.setPointerCapture(event.pointerId);
+    press(event);
+  });
+  node.addEventListener("pointermove", (event) => node.hasPointerCapture(event.pointerId) && move(event));
+}
+
 /** Which pixel of the image stands at place `at` of the padded axis; −1 for a padded zero. */
 function source(at, size, padding, mode) {
   const i = at - padding;
@@ -213,6 +229,7 @@ function numberField(label, { parse, write, commit, step }) {
     if (refused) complain(input, error, refused);
   };
   input.addEventListener("keydown", (event) => {
+    if (isCommand(event)) return;
     const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (event.key === "Enter") take();
     else if (event.key === "Escape") restore();
@@ -356,19 +373,15 @@ function shiftInWords([down, right]) {
 function shiftByHand(canvas, get, set) {
   const clamp = (n) => Math.max(-LARGEST_SHIFT, Math.min(LARGEST_SHIFT, n));
   const put = (down, right) => set(clamp(down), clamp(right));
-  let drag = null;
-  canvas.addEventListener("pointerdown", (event) => {
-    drag = { x: event.clientX, y: event.clientY, from: get(), pixel: canvas.clientWidth / canvas.width };
-    canvas.setPointerCapture(event.pointerId);
+  let start = null;
+  dragged(canvas, (event) => {
+    put(start.from[0] + Math.round((event.clientY - start.y) / start.pixel),
+      start.from[1] + Math.round((event.clientX - start.x) / start.pixel));
+  }, (event) => {
+    start = { x: event.clientX, y: event.clientY, from: get(), pixel: canvas.clientWidth / canvas.width };
   });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!drag) return;
-    put(drag.from[0] + Math.round((event.clientY - drag.y) / drag.pixel),
-      drag.from[1] + Math.round((event.clientX - drag.x) / drag.pixel));
-  });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (drag = null));
   canvas.addEventListener("keydown", (event) => {
-    const step = ARROWS[event.key];
+    const step = arrowOf(event);
     if (!step && event.key !== "Escape") return;
     event.preventDefault();
     const [down, right] = get();

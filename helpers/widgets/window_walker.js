@@ -324,11 +324,12 @@ function render({ model, el: host }) {
     if (pixel && inImage(pixel)) edit(pixel, written(pixel));
   });
   input.node.addEventListener("keydown", (event) => {
-    if (event.target === editor || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target === editor || isCommand(event)) return;
     const { pixel, padding } = state();
-    if (event.key in ARROWS) {
+    const arrow = arrowOf(event);
+    if (arrow) {
       const [h, w] = [walk.height, walk.width];
-      const [dr, dc] = pixel ? ARROWS[event.key] : [0, 0];
+      const [dr, dc] = pixel ? arrow : [0, 0];
       const [r, c] = pixel ?? [0, 0];
       choose([Math.max(-padding, Math.min(h + padding - 1, r + dr)), Math.max(-padding, Math.min(w + padding - 1, c + dc))]);
     } else if (event.key === "Escape") choose(null);
@@ -374,7 +375,7 @@ function render({ model, el: host }) {
     walkTo(r * walk.output.width + c);
   });
   output.node.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isCommand(event)) return;
     const step = get("step");
     const row = walk.output.width;
     const to = { ArrowLeft: step - 1, ArrowRight: step + 1, Home: 0, End: last() }[event.key];
