@@ -430,7 +430,7 @@ def test_arithmetic_of_a_pixel_is_pythons(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowUp")
     assert get(page, "probe") == [0, width - 2]
-    spoken = page.locator("[aria-live=polite]")
+    spoken = page.locator("p.cw-hidden[role=status]")
     expect(spoken).to_contain_text(f"Output row 0, column {width - 2}: 9 products sum to")
 
 

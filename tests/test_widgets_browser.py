@@ -453,6 +453,29 @@ def test_the_right_button_drags_nothing(page, name: str) -> None:
         assert page.evaluate("changed") == [], surface.evaluate("(node) => node.outerHTML.slice(0, 80)")
 
 
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_is_said_already_is_not_said_again(page, name: str) -> None:
+    """A screen reader reads a line out whenever it is written, also with the same words."""
+    widget = MAKERS[name]()
+    draw(page, widget)
+    again = page.evaluate(
+        """async (names) => {
+          const quiet = () => new Promise((done) => setTimeout(done, 700));
+          await quiet();
+          const written = [];
+          const watch = new MutationObserver((all) => written.push(...all.map(({ target }) => target.outerHTML)));
+          for (const node of document.querySelectorAll(".cw :is([role=status], [role=alert])")) {
+            watch.observe(node, { childList: true });
+          }
+          for (const name of names) models.host.emit(`change:${name}`, models.host, models.host.get(name));
+          await quiet();
+          return written;
+        }""",
+        widget.keys,
+    )
+    assert again == []
+
+
 # What can be done with a pointer is done on one of these or on a part of one, or by keys elsewhere:
 KEYED = "button, input, select, textarea, a[href], summary, label, [tabindex]"
 KEYS_ELSEWHERE = {

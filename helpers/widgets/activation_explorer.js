@@ -164,7 +164,7 @@ function render({ model, el: host }) {
     plot.setAttribute("aria-valuenow", now.x);
     plot.setAttribute("aria-valuetext", here.textContent);
     const text = `A gradient of 1 comes back through ${now.n} × ${now.function}: ${formatNumber(last)} of it is left.`;
-    if (reading.textContent !== text) reading.textContent = text;
+    setText(reading, text);
     rule.textContent = rules[now.function].replaceAll("{n}", now.n).replace("{bound}", formatNumber(0.25 ** now.n, 3));
     which.show(now.function);
     typed.show(now.x);

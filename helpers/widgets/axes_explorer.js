@@ -282,7 +282,7 @@ function render({ model, el: host }) {
   const formula = el("div", { class: "ax-formula" });
   const about = el("p", { class: "ax-about" });
   const refusal = el("p", { class: "ax-refused", hidden: true });
-  const spoken = el("p", { class: "cw-hidden", role: "status" });
+  const voice = speaker();
 
   root.append(
     el("div", { class: "ax-bar" }, norm.node, groups.node, mode.node, maps.node),
@@ -293,7 +293,7 @@ function render({ model, el: host }) {
     about,
     el("p", { class: "ax-hint" }, "Point at a cell or click one. On the block, ", ...["←", "→", "↑", "↓"].map((key) => el("kbd", {}, key)),
       " walk over the map (W, H), with ", el("kbd", {}, "Shift"), " to another sample (N) or channel (C)."),
-    spoken);
+    voice.node);
 
   let place = [0, 0, 0, 0];
   function draw() {
@@ -339,7 +339,7 @@ function render({ model, el: host }) {
           `mean ${formatNumber(statistics.mean)}, variance ${formatNumber(statistics.variance)}. `) +
       (refused ? `torch refuses: ${refused}` : `${formatNumber(at(n, c, h, w))} becomes ${formatNumber(result)}.`);
     block.setAttribute("aria-label", `The block. ${sentence} Arrow keys choose another cell.`);
-    say(sentence);
+    voice.say(sentence);
     root.seen = { // for those who look from outside, the tests for one
       refused, shown, count: statistics.count, mean: statistics.mean, variance: statistics.variance,
       shared: upTo(N).map((i) => upTo(shape[1]).map((j) => statistics.samples.includes(i) && statistics.channels.includes(j))),
@@ -446,21 +446,13 @@ function render({ model, el: host }) {
     same.classList.toggle("ax-equal", numbers.length > 1 && spread < 1e-9);
   }
 
-  let speak = null;
-  function say(sentence) {
-    clearTimeout(speak);
-    speak = setTimeout(() => {
-      if (spoken.textContent !== sentence) spoken.textContent = sentence;
-    }, 600);
-  }
-
   const repaint = painter(draw);
   SETTINGS.forEach((name) => model.on(`change:${name}`, repaint));
   const watch = new ResizeObserver(repaint);
   watch.observe(block);
   draw();
   return () => {
-    clearTimeout(speak);
+    voice.stop();
     watch.disconnect();
     SETTINGS.forEach((name) => model.off(`change:${name}`, repaint));
   };

@@ -4,7 +4,7 @@ function render({ model, el: host }) {
   const root = mount(host, model, "Data panel");
   root.classList.add("cw-data");
   const get = (name) => model.get(name);
-  const say = (sentence) => (message.textContent = sentence);
+  const say = (sentence) => setText(message, sentence);
   const request = (content, answered) => ask(model, content, {
     answered: (answer) => {
       if (message.textContent === SILENCE) say("");
@@ -35,7 +35,7 @@ function render({ model, el: host }) {
   root.append(list, form, error, place, message);
 
   function refuse(sentence) {
-    error.textContent = sentence;
+    setText(error, sentence);
     folder.setAttribute("aria-invalid", String(sentence !== ""));
   }
 
@@ -81,11 +81,11 @@ function render({ model, el: host }) {
       button.dataset.do = running ? "cancel" : "fetch";
       const label = running ? "Cancel" : state === "partial" ? `Continue at ${at}`
         : state === "damaged" ? `Fetch ${title} again (${size} MB)` : `Fetch ${title} (${size} MB)`;
-      if (button.textContent !== label) button.textContent = label;
+      setText(button, label);
       button.setAttribute("aria-label", label.includes(title) ? label : `${label} (${title})`);
     }
     place.textContent = get("place");
-    if (message.textContent !== get("message")) say(get("message"));
+    say(get("message"));
   }
 
   function drawFolder() {

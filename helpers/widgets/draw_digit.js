@@ -332,13 +332,13 @@ function render({ model, el: host }) {
     if (told.net || known()) root.removeAttribute("data-waiting");
     if (painted === seen) return;
     painted = root.seen = seen; // there for those who look from outside, the tests for one
-    error.textContent = seen.error ?? "";
+    setText(error, seen.error ?? "");
     error.hidden = !seen.error;
     root.toggleAttribute("data-failed", Boolean(seen.error));
     const chances = seen.probabilities ?? Array(10).fill(NaN);
     const best = chances.indexOf(Math.max(...chances));
     const said = seen.error ? "No answer." : `The model says ${best}, with probability ${chances[best].toFixed(3)}.`;
-    if (guess.textContent !== said) guess.textContent = said;
+    setText(guess, said);
     bars.forEach(({ node, sign, fill, number }, digit) => {
       node.classList.toggle("dd-best", digit === best);
       sign.textContent = digit === best ? "▶" : "";

@@ -311,7 +311,7 @@ function kernelGrid({ get, change, root, scope = root, name = "" }) {
   }
   function tell() {
     const sentence = field(here)?.refused ?? fields.flat().find((one) => one.refused)?.refused ?? "";
-    if (error.textContent !== sentence) error.textContent = sentence; // else it would be read out again
+    setText(error, sentence);
   }
 
   function restore([r, c]) {
@@ -687,7 +687,7 @@ function secondKernel({ get, change, root, presets }) {
       parts.caption.textContent = `The merged kernel, ${length} × ${length}`;
       paint(parts.table.canvas, Float64Array.from(kernel.flat()), length, length, tint(kernel));
       parts.table.node.setAttribute("aria-label", `The merged kernel, row by row: ${kernel.map((line) => line.map((w) => formatNumber(w, 3)).join(" ")).join("; ")}.`);
-      parts.said.textContent = agreement(gap.most, padding, most);
+      setText(parts.said, agreement(gap.most, padding, most));
       const known = presets.find((one) => one.divisor === by && JSON.stringify(one.kernel) === JSON.stringify(second));
       parts.preset.show(known?.name ?? "");
       parts.size.show(String(second.length));
@@ -1011,7 +1011,7 @@ function render({ model, el: host }) {
   const afterSize = el("span", { class: "kl-muted" });
   const legend = { bar: el("canvas"), low: el("span"), middle: el("span"), high: el("span") };
   legend.node = el("div", { class: "kl-legend", "aria-hidden": "true" }, legend.bar, el("div", {}, legend.low, legend.middle, legend.high));
-  const spoken = el("p", { class: "cw-hidden", role: "status", "aria-live": "polite" });
+  const voice = speaker();
   const help = el("span", { class: "cw-hidden", id: uniqueId("help") }, "Arrow keys choose the pixel whose arithmetic is shown below; with Shift ten pixels at a time.");
   before.node.setAttribute("role", "img");
   for (const [name, value] of Object.entries({ role: "application", tabindex: "0", "aria-describedby": help.id, "aria-roledescription": "picture" })) {
@@ -1105,7 +1105,7 @@ function render({ model, el: host }) {
     planes.node,
     el("div", { class: "kl-settings" }, stride.node, padding.node, mode.node, dilation.node),
     el("div", { class: "kl-settings" }, chooser.node, colour.node, pair.toggle),
-    chooser.below, pair.node, bottom, matrix.row, help, spoken,
+    chooser.below, pair.node, bottom, matrix.row, help, voice.node,
   );
 
   // -- painting
@@ -1158,14 +1158,14 @@ function render({ model, el: host }) {
   function drawControls(now, by) {
     const known = presets.find((one) => !now.normalise && one.divisor === now.divisor && same(one.kernel, now.kernel));
     preset.show(known?.name ?? "");
-    sees.textContent = known?.sees ?? "A kernel of your own. What does it see?";
+    setText(sees, known?.sees ?? "A kernel of your own. What does it see?");
     size.show(String(now.kernel.length));
     grid.show(now.kernel);
     divisor.show(now.normalise ? by : now.divisor);
     divisor.input.disabled = now.normalise;
     normalise.checked = now.normalise;
     const nothing = now.normalise && Math.abs(sumOf(now.kernel)) < SMALLEST_DIVISOR;
-    note.textContent = nothing ? "The weights sum to 0: there is nothing to divide by, so the sum is divided by 1." : "";
+    setText(note, nothing ? "The weights sum to 0: there is nothing to divide by, so the sum is divided by 1." : "");
     stride.show(now.stride);
     padding.show(now.padding);
     dilation.show(now.dilation);
@@ -1202,7 +1202,6 @@ function render({ model, el: host }) {
     drawn = { height: result.height, width: result.width };
   }
 
-  let speak = null;
   function drawProbe() {
     const now = state();
     const [row, column] = inside(hover ?? now.probe);
@@ -1222,8 +1221,7 @@ function render({ model, el: host }) {
     if (more) {
       matrix.show({ state: now, picture, weights: result.weights, size: [result.height, result.width], pixel: [row, column], patch });
     }
-    clearTimeout(speak);
-    speak = setTimeout(() => (spoken.textContent = text), 500);
+    voice.say(text);
   }
 
   // -- what comes from Python, or from another view of the same lab
@@ -1265,7 +1263,7 @@ function render({ model, el: host }) {
   return () => {
     resize.disconnect();
     chooser.close();
-    clearTimeout(speak);
+    voice.stop();
     for (const name of watched) model.off(`change:${name}`, changed);
     model.off("change:image", newPicture);
   };

@@ -203,9 +203,6 @@ function render({ model, el: host }) {
       else return;
       event.preventDefault();
     }, true);
-    const put = (cell, text) => {
-      if (cell.textContent !== text) cell.textContent = text;
-    };
     return {
       node, radio, up, down,
       drop: () => Object.values(fields).forEach((field) => field.error.remove()),
@@ -213,7 +210,7 @@ function render({ model, el: host }) {
         const layer = index ? layers()[index - 1] : null;
         const row = rows[index];
         const title = own ? row.name : layer ? kinds[layer.kind].label : "Input";
-        put(name, index ? `${index} ${title}` : title);
+        setText(name, index ? `${index} ${title}` : title);
         radio.checked = place.layer === index;
         radio.disabled = !row;
         radio.setAttribute("aria-label", `Look at ${index ? `layer ${index}, ${title}` : "the input"}`);
@@ -225,10 +222,10 @@ function render({ model, el: host }) {
           else if (!fields[setting].input.hidden) fields[setting].restore();
           fields[setting].input.hidden = !used;
         }
-        put(cells.shape, row ? row.shape.join(" × ") : index === rows.length ? "✗ does not fit" : "not reached");
-        put(cells.parameters, row ? thousands(row.parameters) : "");
-        put(cells.macs, row ? thousands(row.macs) : "");
-        for (const key of ["size", "jump", "start"]) put(cells[key], row ? both(row[key]) : "");
+        setText(cells.shape, row ? row.shape.join(" × ") : index === rows.length ? "✗ does not fit" : "not reached");
+        setText(cells.parameters, row ? thousands(row.parameters) : "");
+        setText(cells.macs, row ? thousands(row.macs) : "");
+        for (const key of ["size", "jump", "start"]) setText(cells[key], row ? both(row[key]) : "");
         up.hidden = down.hidden = away.hidden = index === 0;
         up.disabled = index <= 1;
         down.disabled = index >= layers().length;
@@ -284,7 +281,7 @@ function render({ model, el: host }) {
   const theory = figure("ls-theory", "");
   const effect = figure("ls-effect", "");
   const said = el("p", { class: "ls-said" });
-  const spoken = el("p", { class: "cw-hidden", role: "status" });
+  const voice = speaker();
   const handle = output.canvas;
   handle.tabIndex = 0;
   handle.setAttribute("role", "application");
@@ -318,7 +315,7 @@ function render({ model, el: host }) {
       own ? null : preset, own ? null : add, own ? null : reset),
     box, wrong, why, totals,
     el("div", { class: "ls-stage" }, output.node, theory.node, effect.node),
-    said, ...(own ? [] : [export_]), spoken,
+    said, ...(own ? [] : [export_]), voice.node,
     el("p", { class: "ls-hint" }, "Choose a layer in the table, then click a pixel of its output, or walk with the arrow keys. " +
       (own ? "" : "In the table, Alt and an arrow key move a layer, Delete removes it.")));
 
@@ -417,7 +414,6 @@ function render({ model, el: host }) {
     say(error);
   }
 
-  let speak = null;
   function say(error) {
     const { layer, pixel } = place;
     const [, height, width] = rows[0].shape;
@@ -439,10 +435,8 @@ function render({ model, el: host }) {
     if (share) text += ` Half of its gradient falls on ${thousands(share.count)} pixel${share.count === 1 ? "" : "s"}.`;
     if (error) text += ` The gradient: ${error}.`;
     if (row.note && seen) text += ` ${row.note}`;
-    if (said.textContent === text) return;
-    said.textContent = text;
-    clearTimeout(speak);
-    speak = setTimeout(() => (spoken.textContent = text), 600);
+    setText(said, text);
+    voice.say(text);
   }
 
   function draw() {
@@ -456,7 +450,7 @@ function render({ model, el: host }) {
     if (body.children.length !== count) body.replaceChildren(...lines.map(({ node }) => node));
     lines.forEach((one) => one.show());
     sides.forEach((field, axis) => field.show(inputSize()[axis]));
-    if (why.textContent !== problem) why.textContent = problem;
+    setText(why, problem);
     const sum = (name) => rows.reduce((total, row) => total + (row[name] ?? 0), 0);
     totals.textContent = `${problem ? "So far" : "In all"}: ${thousands(sum("parameters"))} parameters, ${thousands(sum("macs"))} multiplications by a weight (MACs).`;
     add.disabled = count > limits.layers;
@@ -479,7 +473,7 @@ function render({ model, el: host }) {
   draw();
   return () => {
     python.stop();
-    clearTimeout(speak);
+    voice.stop();
     names.forEach((name) => model.off(name, follow));
     model.off("change:_heat", answered);
   };

@@ -246,7 +246,7 @@ function render({ model, el: host }) {
     const text = get("readings")[caseOf(h)]
       .replace("{steps}", `${path.length - 1} step${path.length === 2 ? "" : "s"}`).replace("{loss}", formatNumber(walked.loss))
       .replace("{best}", formatNumber(walked.best)).replace("{largest}", formatNumber(walked.largest));
-    if (reading.textContent !== text) reading.textContent = text;
+    setText(reading, text);
     reading.dataset.case = caseOf(h);
     surface.setAttribute("aria-label",
       `Map of the loss. Now: slope ${formatNumber(slopeNow)}, intercept ${formatNumber(interceptNow)}. ` +

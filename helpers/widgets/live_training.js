@@ -110,7 +110,7 @@ function render({ model, el: host }) {
     bar.classList.toggle("lt-idle", !running);
     const said = asked === "stop" ? "Stopping …" : asked ? "Starting …" : running ? `Training epoch ${Math.min(done + 1, get("_target"))} of ${get("_target")}.` : get("message");
     const words = silent || said || "Nothing is trained yet. Press Start.";
-    if (message.textContent !== words) message.textContent = words;
+    setText(message, words);
     Object.entries(fields).forEach(([name, field]) => field.show(get(name)));
     draw(history, done);
   }

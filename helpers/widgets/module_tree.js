@@ -188,7 +188,7 @@ function render({ model, el: host }) {
     drawn = now;
     if (model.get("input_size").length) size.show(model.get("input_size"));
     const why = model.get("problem");
-    if (problem.textContent !== why) problem.textContent = why;
+    setText(problem, why);
     problem.hidden = !why;
     const { parameters, trainable, buffers } = model.get("totals");
     totals.textContent = `In all: ${counted(parameters)} parameters, ${trainable === parameters ? "all" : counted(trainable)} of them trainable; ` +

@@ -195,7 +195,7 @@ function render({ model, el: host }) {
   });
   const notice = el("p", { class: "cw-computing", role: "status" });
   const tell = (text) => {
-    if (notice.textContent !== text) notice.textContent = text;
+    setText(notice, text);
     root.toggleAttribute("data-busy", Boolean(text));
   };
 

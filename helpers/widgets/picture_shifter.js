@@ -162,7 +162,7 @@ function render({ model, el: host }) {
       parts.push(`${names[panel.which]} says ${classes[says]}, ${values[says].toFixed(2)}, ${says === label ? "right" : "wrong"}.`);
     }
     const text = `Moved: ${words}. ${parts.join(" ")}`;
-    if (summary.textContent !== text) summary.textContent = text;
+    setText(summary, text);
   }
 
   const repaint = painter(draw);

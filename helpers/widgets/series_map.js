@@ -29,7 +29,7 @@ function render({ model, el: host }) {
       "Your progress is one file on this machine. Nothing leaves it, unless you take the exported file along."));
 
   function say(sentence) {
-    message.textContent = sentence;
+    setText(message, sentence);
   }
   const tell = () => say(model.get("message"));
 

@@ -21,6 +21,26 @@ function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** Write `text` into `node` if it is not there yet: a screen reader would read it out again. */
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** A line for screen readers alone: `say(text)` is heard once nothing has changed for half a second. */
+function speaker() {
+  const node = el("p", { class: "cw-hidden", role: "status" });
+  let timer = null;
+  const stop = () => clearTimeout(timer);
+  return {
+    node,
+    stop,
+    say(text) {
+      stop();
+      timer = setTimeout(() => setText(node, text), 500);
+    },
+  };
+}
+
 /** A name that no other element on the page has, for aria-labelledby, label for= and the like. */
 function uniqueId(prefix) {
   uniqueId.count = (uniqueId.count ?? 0) + 1;

@@ -434,7 +434,7 @@ function render({ model, el: host }) {
   }
   function drawPuzzle() {
     const list = get("found");
-    score.textContent = `Found: ${list.length} of ${puzzle.count}.`;
+    setText(score, `Found: ${list.length} of ${puzzle.count}.`);
     found.replaceChildren(...list.map((one) => el("li", {}, asText(one))));
   }
   const between = (name) => `${WHOLE[name][0].toLowerCase()} ${puzzle.ranges[name].join(" to ")}`;
@@ -443,7 +443,7 @@ function render({ model, el: host }) {
   const formulas = el("p", { class: "ww-formula", role: "status" });
   const sums = el("p", { class: "ww-sum" });
   const about = el("p", { class: "ww-about" });
-  const spoken = el("p", { class: "cw-hidden", role: "status", "aria-live": "polite" });
+  const voice = speaker();
   const inputColumn = el("figure", { class: "ww-first" }, el("figcaption", {}, el("h4", {}, "Input"), inputSize), input.node, editError);
   const outputColumn = el("figure", {}, el("figcaption", {}, el("h4", {}, "Output"), outputSizeText), output.node,
     el("div", { class: "ww-controls" }, first, back, play, on, end, count));
@@ -460,7 +460,7 @@ function render({ model, el: host }) {
       el("p", {}, `Find every setting that makes ${puzzle.target} pixels out of ${puzzle.size}, with ${Object.keys(WHOLE).map(between).join(", ")}. There are ${puzzle.count}.`),
       el("div", { class: "ww-guess" }, ...Object.values(guesses).map(({ node }) => node), el("button", { type: "button", class: "cw-primary", onclick: guess }, "Try")),
       told, score, found),
-    inputHelp, outputHelp, spoken,
+    inputHelp, outputHelp, voice.node,
   );
 
   // -- painting
@@ -500,7 +500,7 @@ function render({ model, el: host }) {
     };
     const lines = walk.height === walk.width ? [line("row and column", walk.height)] : [line("row", walk.height), line("column", walk.width)];
     const rule = el("span", { class: "ww-rule" }, "⌊(in + 2p − d(k − 1) − 1) / s⌋ + 1");
-    formulas.replaceChildren(rule, ...lines.map((text) => el("span", {}, text)));
+    if (formulas.textContent !== rule.textContent + lines.join("")) formulas.replaceChildren(rule, ...lines.map((text) => el("span", {}, text)));
     inputSize.textContent = `${walk.height} × ${walk.width}${now.padding ? `, padded ${walk.padded.height} × ${walk.padded.width}` : ""}`;
     outputSizeText.textContent = `${walk.output.height} × ${walk.output.width}`;
   }
@@ -592,11 +592,10 @@ function render({ model, el: host }) {
     first.disabled = back.disabled = step <= 0;
     on.disabled = end.disabled = step >= last();
     const text = timer !== null ? "Pause" : still.matches ? "Show all" : "Play";
-    if (play.textContent !== text) play.textContent = text;
+    setText(play, text);
     count.textContent = `window ${step + 1} of ${last() + 1}`;
   }
 
-  let speak = null;
   function drawSums({ step, pixel, padding: p, kernel_size: k, weights: kind, padding_mode: mode }) {
     const { padded, rows, columns, output: out } = walk;
     const [row, column] = [Math.floor(step / out.width), step % out.width];
@@ -620,8 +619,8 @@ function render({ model, el: host }) {
     about.textContent = text;
     input.node.setAttribute("aria-label", `The padded input, ${padded.height} × ${padded.width}. ${pixel ? text : ""}`);
     output.node.setAttribute("aria-label", `The output, ${out.height} × ${out.width}, filled up to window ${step + 1}.`);
-    clearTimeout(speak);
-    if (timer === null) speak = setTimeout(() => (spoken.textContent = `Output row ${row}, column ${column}: ${value}. ${pixel ? text : ""}`), 500);
+    if (timer === null) voice.say(`Output row ${row}, column ${column}: ${value}. ${pixel ? text : ""}`);
+    else voice.stop();
   }
 
   // -- what comes from Python, or from another view of the same walker
@@ -655,7 +654,7 @@ function render({ model, el: host }) {
   still.addEventListener("change", motion);
   return () => {
     pause();
-    clearTimeout(speak);
+    voice.stop();
     resize.disconnect();
     still.removeEventListener("change", motion);
     for (const name of watched) model.off(`change:${name}`, changed);
