@@ -85,7 +85,7 @@ function render({ model, el: host }) {
     axes: svg("path", { class: "cw-axes" }),
     slope: svg("path", { class: "cw-slope-curve" }),
     value: svg("path", { class: "cw-value-curve" }),
-    tangent: svg("path", { class: "cw-tangent" }),
+    tangent: svg("path"),
   };
   const dot = svg("circle", { class: "cw-dot", r: 7 });
   const ticks = svg("g", { class: "cw-ticks" });
@@ -112,7 +112,7 @@ function render({ model, el: host }) {
   });
   const key = el("p", { class: "cw-key" },
     el("span", { class: "cw-line cw-of-value" }), "value ", el("span", { class: "cw-line cw-of-slope" }), "slope ",
-    el("span", { class: "cw-line cw-of-tangent" }), "tangent");
+    el("span", { class: "cw-line" }), "tangent");
 
   // The stack.
   const rows = el("tbody");

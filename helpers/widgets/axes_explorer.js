@@ -118,7 +118,7 @@ function geometryOf(perRow, [height, width], pooled) {
     height: margin.top + Math.ceil(6 / perRow) * stepY,
     bottom: (n) => margin.top + Math.floor(n / perRow) * stepY + 4 * pitch + (perRow > 3 ? 2 : 8),
     middle: (n) => margin.left + (n % perRow) * stepX + across / 2,
-    margin, across, pitch, deep,
+    deep,
   };
 }
 
@@ -235,7 +235,7 @@ function render({ model, el: host }) {
         const [a, b, front, left] = corners(n, c);
         const tops = upTo(rows).flatMap((h) => upTo(columns).map((w) =>
           svg("polygon", { class: "ax-cell", points: points(corners(n, c, h, w, 1, 1)), "data-cell": `${n} ${c} ${h} ${w}` })));
-        const node = svg("g", { class: "ax-plate" },
+        const node = svg("g", {},
           svg("polygon", { class: "ax-side", points: points([left, front, ...lower([front, left], thick)]) }),
           svg("polygon", { class: "ax-side", points: points([front, b, ...lower([b, front], thick)]) }),
           svg("polygon", { class: "ax-ground", points: points([a, b, front, left]) }),
@@ -243,7 +243,7 @@ function render({ model, el: host }) {
           svg("polygon", { class: "ax-rim", points: points([a, b, ...lower([b, front, left], thick), left]) }));
         plates.push({ n, c, node, tops });
       }
-      labels.append(svg("text", { class: "ax-sample", x: geometry.middle(n).toFixed(1), y: geometry.bottom(n), "text-anchor": "middle" }, `${perRow > 3 ? "sample " : "n = "}${n}`));
+      labels.append(svg("text", { x: geometry.middle(n).toFixed(1), y: geometry.bottom(n), "text-anchor": "middle" }, `${perRow > 3 ? "sample " : "n = "}${n}`));
       if (n % perRow === 0) {
         for (const c of upTo(limits.channels)) {
           const y = corners(n, c)[2][1] - (pooled ? 6 : geometry.deep);
@@ -361,7 +361,7 @@ function render({ model, el: host }) {
     const member = (plate) => statistics.samples.includes(plate.n) && statistics.channels.includes(plate.c);
     for (const plate of plates) {
       const there = plate.n < N;
-      plate.node.setAttribute("class", `ax-plate ${!there ? "ax-missing" : member(plate) ? "ax-member" : ""}`);
+      plate.node.setAttribute("class", !there ? "ax-missing" : member(plate) ? "ax-member" : "");
       plate.tops.forEach((top, i) => {
         const level = there ? (at(plate.n, plate.c, Math.floor(i / W), i % W) - low) / (high - low || 1) : 0;
         top.style.setProperty("--level", level.toFixed(3));

@@ -194,9 +194,9 @@ function render({ model, el: host }) {
   const error = el("p", { class: "cw-error", role: "alert", hidden: true });
   const bars = Array.from({ length: 10 }, (_, digit) => {
     const [sign, fill, number] = [el("span", { class: "dd-sign" }), el("span", { class: "dd-fill" }), el("span", { class: "dd-number" })];
-    return { node: el("li", {}, sign, el("span", { class: "dd-digit" }, String(digit)), el("span", { class: "dd-bar", "aria-hidden": "true" }, fill), number), sign, fill, number };
+    return { node: el("li", {}, sign, el("span", {}, String(digit)), el("span", { class: "dd-bar", "aria-hidden": "true" }, fill), number), sign, fill, number };
   });
-  const layers = el("div", { class: "dd-layers" });
+  const layers = el("div");
   const hidden = el("p", { class: "dd-hidden" });
   const scale = el("p", { class: "dd-scale" }, "Blue is negative, white is zero, red is positive; each layer has its own scale.");
   root.append(

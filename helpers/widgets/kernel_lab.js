@@ -610,7 +610,7 @@ function secondKernel({ get, change, root, presets }) {
   let sizes = null;
 
   function build() {
-    const scope = el("div", { class: "kl-second-kernel" });
+    const scope = el("div");
     const preset = choice("Second one", [["", "your own"], ...presets.map(({ name }) => [name, name])], (name) => {
       if (!name) return null;
       const { kernel, divisor } = presets.find((one) => one.name === name);
@@ -634,7 +634,7 @@ function secondKernel({ get, change, root, presets }) {
     const said = el("p", { class: "kl-apart", role: "status" });
     node.replaceChildren(
       scope,
-      el("div", { class: "kl-second-results" }, row, said, el("figure", {}, el("figcaption", {}, caption), table.node)),
+      el("div", {}, row, said, el("figure", {}, el("figcaption", {}, caption), table.node)),
     );
     return { preset, size, grid, divisor, maps, table, caption, row, said };
   }

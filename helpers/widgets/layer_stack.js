@@ -270,16 +270,15 @@ function render({ model, el: host }) {
   const export_ = el("details", {}, el("summary", {}, "The stack as nn.Sequential"), code, copy, copied);
 
   // -- the three pictures
-  function figure(kind, title) {
+  function figure(kind) {
     const canvas = el("canvas", { role: "img" });
     const frame = el("div", { class: "ls-frame", "aria-hidden": "true" });
-    const caption = el("figcaption", {}, title);
-    const over = el("div", { class: "ls-over" }, canvas, frame);
-    return { canvas, caption, over, frame, node: el("figure", { class: kind }, caption, over) };
+    const caption = el("figcaption");
+    return { canvas, caption, frame, node: el("figure", { class: kind }, caption, el("div", { class: "ls-over" }, canvas, frame)) };
   }
-  const output = figure("ls-output", "");
-  const theory = figure("ls-theory", "");
-  const effect = figure("ls-effect", "");
+  const output = figure("ls-output");
+  const theory = figure("ls-theory");
+  const effect = figure("ls-effect");
   const said = el("p", { class: "ls-said" });
   const voice = speaker();
   const handle = output.canvas;

@@ -67,7 +67,7 @@ function render({ model, el: host }) {
     }
     return el("li", { class: `cw-room cw-panel-row${link ? "" : " coming"}` },
       el("span", { class: "cw-number", "aria-hidden": "true" }, String(number)),
-      el("div", { class: "cw-what" }, el("p", { class: "cw-room-name" }, name), el("p", {}, question)),
+      el("div", {}, el("p", { class: "cw-room-name" }, name), el("p", {}, question)),
       done);
   }
 

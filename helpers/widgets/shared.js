@@ -84,15 +84,15 @@ function painter(draw) {
   };
 }
 
-/** Send what was set to Python, at most every `wait` milliseconds, and the last state always. */
-function saver(model, wait = 100) {
+/** Send what was set to Python, at most every 100 milliseconds, and the last state always. */
+function saver(model) {
   let timer = null;
   return () => {
     if (timer !== null) return;
     timer = setTimeout(() => {
       timer = null;
       model.save_changes();
-    }, wait);
+    }, 100);
   };
 }
 
