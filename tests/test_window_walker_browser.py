@@ -288,13 +288,13 @@ def test_a_mode_that_does_not_fit_is_refused_at_its_control(page: Page) -> None:
     choice = page.get_by_label("Padding with")
     choice.select_option("reflect")
     expect(page.get_by_role("alert").filter(has_text="reflect")).to_have_text(
-        "Padding 6 does not fit: reflect needs less than the input's shorter side, 6 pixels."
+        "Padding 6 is too much: reflect needs less than the shorter side, 6 pixels."
     )
     expect(choice).to_have_value("zeros")
     choice.select_option("circular")
     assert get(page, "padding_mode") == "circular"
     enter(page, "Padding", "7")
-    expect(page.get_by_role("alert").filter(has_text="circular")).to_contain_text("Padding 7 does not fit: circular")
+    expect(page.get_by_role("alert").filter(has_text="circular")).to_contain_text("Padding 7 is too much: circular")
     assert get(page, "padding") == 6
 
 

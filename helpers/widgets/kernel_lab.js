@@ -15,7 +15,6 @@ const PIXELS_PER_STEP = 3; // how far to drag for one step
 
 // ---- what is computed ---------------------------------------------------------------------------------------------
 
-const reachOf = (size, dilation) => dilation * (size - 1) + 1;
 const sumOf = (kernel) => kernel.flat().reduce((sum, weight) => sum + weight, 0);
 
 function dividesBy({ kernel, divisor, normalise }) {
@@ -34,12 +33,8 @@ function refusal({ kernel, stride, padding, padding_mode: mode, dilation, second
   const shorter = Math.min(height, width);
   const room = shorter + 2 * padding;
   const reach = reachOf(kernel.length, dilation);
-  if (mode === "reflect" && padding >= shorter) {
-    return `Padding ${padding} is too much: reflect needs less than the image's shorter side, ${shorter} pixels.`;
-  }
-  if (mode === "circular" && padding > shorter) {
-    return `Padding ${padding} is too much: circular needs at most the image's shorter side, ${shorter} pixels.`;
-  }
+  const refused = paddingRefusal(mode, padding, shorter);
+  if (refused) return refused;
   if (reach > room) {
     return `The kernel would span ${reach} pixels, but the padded image has only ${room} on its shorter side.`;
   }
@@ -145,7 +140,6 @@ function resized(kernel, size) {
 // ---- how it is written --------------------------------------------------------------------------------------------
 
 const signed = (value, digits) => (value > 0 ? "+" : "") + formatNumber(value, digits);
-const short = (value) => formatNumber(Number(value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0)), 6);
 /** How a grid of signed numbers is tinted: the darkest colours are left out, so that many numbers stay calm. */
 const tint = (rows) => ({ signed: true, high: 1.5 * (largest(rows.flat()) || 1), low: -1.5 * (largest(rows.flat()) || 1) });
 const python = (value) => (Number.isInteger(value) ? `${value}.0` : String(value));
@@ -688,7 +682,7 @@ function secondKernel({ get, change, root, presets }) {
       paint(parts.table.canvas, Float64Array.from(kernel.flat()), length, length, tint(kernel));
       parts.table.node.setAttribute("aria-label", `The merged kernel, row by row: ${kernel.map((line) => line.map((w) => formatNumber(w, 3)).join(" ")).join("; ")}.`);
       setText(parts.said, agreement(gap.most, padding, most));
-      const known = presets.find((one) => one.divisor === by && JSON.stringify(one.kernel) === JSON.stringify(second));
+      const known = presets.find((one) => one.divisor === by && equal(one.kernel, second));
       parts.preset.show(known?.name ?? "");
       parts.size.show(String(second.length));
       parts.grid.show(second);
@@ -893,7 +887,6 @@ function render({ model, el: host }) {
   const save = saver(model);
   const state = () => Object.fromEntries([...EDITS, "probe"].map((name) => [name, model.get(name)]));
   const edits = (of) => Object.fromEntries(EDITS.map((name) => [name, of[name]]));
-  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const presets = model.get("_presets");
 
   let picture = null; // what the kernel slides over: `full`, or its grey
@@ -915,7 +908,7 @@ function render({ model, el: host }) {
     const next = { ...now, ...patch };
     const refused = refusal(next, full);
     if (refused) return refused;
-    if (same(edits(next), edits(now))) return null;
+    if (equal(edits(next), edits(now))) return null;
     if (of === null || of !== gesture) done.push(edits(now));
     gesture = of;
     undone.length = 0;
@@ -928,7 +921,7 @@ function render({ model, el: host }) {
     const probe = [Math.min(next.probe[0], height - 1), Math.min(next.probe[1], width - 1)];
     own = true;
     for (const [name, value] of Object.entries({ ...next, probe })) {
-      if (!same(value, model.get(name))) model.set(name, value);
+      if (!equal(value, model.get(name))) model.set(name, value);
     }
     own = false;
     draw();
@@ -1023,7 +1016,7 @@ function render({ model, el: host }) {
   function pin(pixel) {
     const probe = inside(pixel);
     hover = null;
-    if (!same(probe, model.get("probe"))) {
+    if (!equal(probe, model.get("probe"))) {
       own = true;
       model.set("probe", probe);
       own = false;
@@ -1125,7 +1118,7 @@ function render({ model, el: host }) {
     shown = edits(now);
     picture = now.colour ? full : (grey ??= greyOf(full));
     const key = [now.padding, now.padding_mode];
-    const fresh = !padded || padded.of !== picture || !same(padded.key, key);
+    const fresh = !padded || padded.of !== picture || !equal(padded.key, key);
     if (fresh) padded = { ...pad(picture, ...key), of: picture, key };
     const by = dividesBy(now);
     const weights = now.kernel.map((row) => row.map((weight) => weight / by));
@@ -1156,7 +1149,7 @@ function render({ model, el: host }) {
   }
 
   function drawControls(now, by) {
-    const known = presets.find((one) => !now.normalise && one.divisor === now.divisor && same(one.kernel, now.kernel));
+    const known = presets.find((one) => !now.normalise && one.divisor === now.divisor && equal(one.kernel, now.kernel));
     preset.show(known?.name ?? "");
     setText(sees, known?.sees ?? "A kernel of your own. What does it see?");
     size.show(String(now.kernel.length));
@@ -1227,7 +1220,7 @@ function render({ model, el: host }) {
   // -- what comes from Python, or from another view of the same lab
   const follow = painter(() => {
     const now = state();
-    if (shown && !refusal(now, full) && !same(edits(now), shown)) {
+    if (shown && !refusal(now, full) && !equal(edits(now), shown)) {
       done.push(shown);
       undone.length = 0;
       gesture = null;

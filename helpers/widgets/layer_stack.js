@@ -30,7 +30,7 @@ function axisOf(layer, side) {
   if (layer.kind === "global_pool") return [side, 1, 0, 1, 1, false];
   const { kernel_size: k, stride: s, padding: p, dilation: d = 1 } = layer;
   if (layer.kind !== "conv" && p > Math.floor(k / 2)) return `padding must be at most half of kernel_size ${k}, got ${p}`;
-  const reach = d * (k - 1) + 1;
+  const reach = reachOf(k, d);
   if (reach > side + 2 * p) {
     return `kernel_size ${k} with dilation ${d} spans ${reach} pixels, but size ${side} with padding ${p} per side has ` +
       `only ${side + 2 * p}: use a smaller kernel or more padding`;
@@ -106,7 +106,6 @@ function render({ model, el: host }) {
   const root = mount(host, model, "Layer stack");
   root.classList.add("layer-stack");
   const save = saver(model);
-  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const kinds = model.get("_kinds");
   const numbers = model.get("_numbers");
   const limits = model.get("_limits");
@@ -121,7 +120,7 @@ function render({ model, el: host }) {
 
   function set(patch) {
     for (const [name, value] of Object.entries(patch)) {
-      if (!same(value, model.get(name))) model.set(name, value);
+      if (!equal(value, model.get(name))) model.set(name, value);
     }
     save();
     draw();

@@ -141,13 +141,12 @@ function render({ model, el: host }) {
   let drag = null; // where the start is being dragged to
 
   // What is set goes to Python, one setting at a time: while it computes, only the newest is remembered.
-  const setting = () => JSON.stringify(SETTINGS.map((name) => get(name)));
-  const answered = () => JSON.stringify(SETTINGS.map((name) => get("race").setting[name]));
+  const answered = () => SETTINGS.every((name) => equal(get(name), get("race").setting[name]));
   const python = patience(() => ask());
   function ask() {
-    const unsent = Object.entries(wish).some(([name, value]) => JSON.stringify(model.get(name)) !== JSON.stringify(value));
+    const unsent = Object.entries(wish).some(([name, value]) => !equal(model.get(name), value));
     if (!unsent) Object.keys(wish).forEach((name) => delete wish[name]);
-    if (!unsent && setting() === answered()) return tell("");
+    if (!unsent && answered()) return tell("");
     const { lr, momentum } = get("race").setting;
     const old = `The picture still shows lr ${formatNumber(lr)}, momentum ${formatNumber(momentum)}.`;
     tell(`${python.silent ? SILENCE : "Computing …"} ${old}`);
@@ -161,7 +160,7 @@ function render({ model, el: host }) {
     });
   }
   function change(name, value) {
-    if (JSON.stringify(get(name)) === JSON.stringify(value)) return;
+    if (equal(get(name), value)) return;
     wish[name] = value;
     ask();
     show();

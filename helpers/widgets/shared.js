@@ -164,6 +164,12 @@ function formatNumber(value, digits = 4) {
   return (text === "-0" ? "0" : text).replace("-", "−");
 }
 
+/** A number in a few characters: 0.25, 12.5, 1234. */
+const short = (value) => formatNumber(Number(value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0)), 6);
+
+/** Whether two values that JSON can write are equal. */
+const equal = (one, other) => one === other || JSON.stringify(one) === JSON.stringify(other);
+
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** Whether a key is meant for the browser or the system: Alt and ← goes back a page. */
@@ -182,6 +188,9 @@ function dragged(node, move, press = move) {
   node.addEventListener("pointermove", (event) => node.hasPointerCapture(event.pointerId) && move(event));
 }
 
+/** How many pixels a kernel of `size` taps spans. */
+const reachOf = (size, dilation) => dilation * (size - 1) + 1;
+
 /** Which pixel of the image stands at place `at` of the padded axis; −1 for a padded zero. */
 function source(at, size, padding, mode) {
   const i = at - padding;
@@ -190,6 +199,14 @@ function source(at, size, padding, mode) {
   if (mode === "replicate") return i < 0 ? 0 : size - 1;
   if (mode === "reflect") return i < 0 ? -i : 2 * (size - 1) - i;
   return (i + size) % size;
+}
+
+/** Why a picture whose shorter side has `shorter` pixels has no such padding, in one sentence; null when it has. */
+function paddingRefusal(mode, padding, shorter) {
+  const side = `the shorter side, ${shorter} ${shorter === 1 ? "pixel" : "pixels"}.`;
+  if (mode === "reflect" && padding >= shorter) return `Padding ${padding} is too much: reflect needs less than ${side}`;
+  if (mode === "circular" && padding > shorter) return `Padding ${padding} is too much: circular needs at most ${side}`;
+  return null;
 }
 
 /** The picture, its channels one after the other, with `padding` pixels more on each side. */

@@ -12,22 +12,17 @@ const COLOUR = { window: "#ffa64d", under: "#000", pixel: "#2f7fd6", halo: "#fff
 
 // ---- what is computed ---------------------------------------------------------------------------------------------
 
-const reach = (k, d) => d * (k - 1) + 1;
-const room = (size, k, p, d) => size + 2 * p - reach(k, d);
+const room = (size, k, p, d) => size + 2 * p - reachOf(k, d);
 const outputSize = (size, { kernel_size: k, stride: s, padding: p, dilation: d }) => Math.floor(room(size, k, p, d) / s) + 1;
 const some = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 /** Why these settings do not go together, in one sentence; null when they do. */
 function refusal({ image, kernel_size: k, padding: p, dilation: d, padding_mode: mode }) {
   const shorter = Math.min(image.length, image[0].length);
-  if (mode === "reflect" && p >= shorter) {
-    return `Padding ${p} does not fit: reflect needs less than the input's shorter side, ${some(shorter, "pixel")}.`;
-  }
-  if (mode === "circular" && p > shorter) {
-    return `Padding ${p} does not fit: circular needs at most the input's shorter side, ${some(shorter, "pixel")}.`;
-  }
+  const refused = paddingRefusal(mode, p, shorter);
+  if (refused) return refused;
   if (room(shorter, k, p, d) < 0) {
-    return `Kernel size ${k} with dilation ${d} spans ${reach(k, d)} pixels, but the shorter side, ${shorter} with padding ${p}, has only ${shorter + 2 * p}.`;
+    return `Kernel size ${k} with dilation ${d} spans ${reachOf(k, d)} pixels, but the shorter side, ${shorter} with padding ${p}, has only ${shorter + 2 * p}.`;
   }
   return null;
 }
@@ -184,8 +179,6 @@ function board(label, help) {
   return self;
 }
 
-const brief = (value) => formatNumber(Number(value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0)), 6);
-
 // ---- the widget ---------------------------------------------------------------------------------------------------
 
 function render({ model, el: host }) {
@@ -194,7 +187,6 @@ function render({ model, el: host }) {
   const save = saver(model);
   const get = (name) => model.get(name);
   const state = () => Object.fromEntries(SETTINGS.map((name) => [name, get(name)]));
-  const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
   const presets = get("_presets");
 
   let walk = null;
@@ -219,7 +211,7 @@ function render({ model, el: host }) {
     const onGrid = next.pixel && [height, width].every((side, axis) => next.pixel[axis] >= -p && next.pixel[axis] < side + p);
     if (!onGrid) next.pixel = null;
     own = true;
-    for (const [name, value] of Object.entries(next)) if (!same(value, get(name))) model.set(name, value);
+    for (const [name, value] of Object.entries(next)) if (!equal(value, get(name))) model.set(name, value);
     own = false;
     draw();
     save();
@@ -410,7 +402,7 @@ function render({ model, el: host }) {
     const { size, target, count } = puzzle;
     const { kernel_size: k, padding: p, dilation: d } = tried;
     if (room(size, k, p, d) < 0) {
-      told.textContent = `That does not fit: the kernel spans ${reach(k, d)} pixels, and ${size} with padding ${p} are only ${size + 2 * p}.`;
+      told.textContent = `That does not fit: the kernel spans ${reachOf(k, d)} pixels, and ${size} with padding ${p} are only ${size + 2 * p}.`;
       return;
     }
     const after = outputSize(size, tried);
@@ -421,7 +413,7 @@ function render({ model, el: host }) {
     const one = [k, tried.stride, p, k === 1 ? 1 : d];
     const note = k === 1 && d > 1 ? " A kernel of one tap has nothing to dilate: this is the same as dilation 1." : "";
     const list = get("found");
-    if (list.some((other) => same(other, one))) {
+    if (list.some((other) => equal(other, one))) {
       told.textContent = `You have that one already.${note}`;
       return;
     }
@@ -531,7 +523,7 @@ function render({ model, el: host }) {
           const [y, x] = [r - p, c - p];
           const rim = y < 0 || x < 0 || y >= walk.height || x >= walk.width;
           const note = rim && mode !== "zeros" && input.cell >= 34 ? `← ${rows.sources[r]}, ${columns.sources[c]}` : "";
-          input.write(r, c, brief(value), color, { quiet: rim, note, halo: isUnread(walk, p, r, c) ? background : null });
+          input.write(r, c, short(value), color, { quiet: rim, note, halo: isUnread(walk, p, r, c) ? background : null });
         }
       }
     }
@@ -570,7 +562,7 @@ function render({ model, el: host }) {
     output.lines();
     if (cell >= WRITTEN) {
       for (let i = 0; i <= step; i++) {
-        output.write(Math.floor(i / width), i % width, brief(data[i]), colours(data[i], walk.outShades).color);
+        output.write(Math.floor(i / width), i % width, short(data[i]), colours(data[i], walk.outShades).color);
       }
     }
     walk.readers = [];
