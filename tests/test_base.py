@@ -16,7 +16,6 @@ from helpers.widgets import DataPanel, KernelLab, PictureShifter, Prediction, Se
 NAME = re.compile(r"^(?:async )?(?:const|let|var|class|function)\*? (\w+)", re.MULTILINE)
 FOLDER = Path(widgets.__file__).parent
 SHEETS = sorted(FOLDER.glob("*.css"))
-SCRIPTS = sorted(path for path in FOLDER.glob("*.js") if path.stem != "shared")
 
 
 def test_every_widget_is_tried_here() -> None:
@@ -63,22 +62,41 @@ def test_a_subclass_in_another_file_draws_like_its_parent() -> None:
     assert Mine()._esm == "\n".join(path.read_text(encoding="utf-8") for path in own)
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_a_script_declares_no_name_twice(script: Path) -> None:
-    joined = (script.parent / "shared.js").read_text(encoding="utf-8") + script.read_text(encoding="utf-8")
-    names = NAME.findall(joined)
+@pytest.mark.parametrize("name", widgets.__all__)
+def test_a_script_declares_no_name_twice(name: str) -> None:
+    names = NAME.findall(getattr(widgets, name)._esm)
     assert "ARROWS" in names
     assert sorted(names) == sorted(set(names)), "shared.js stands in front: a name of its own would not load"
 
 
-@pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.name)
-def test_a_style_sheet_touches_widgets_alone(sheet: Path) -> None:
+def selectors(sheet: Path) -> list[str]:
     text = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.S)
     heads = [head.strip() for head in re.findall(r"([^{};]+)\{", text)]
-    selectors = [s.strip() for head in heads if not head.startswith("@") for s in re.split(r",(?![^(]*\))", head)]
-    assert selectors
+    return [s.strip() for head in heads if not head.startswith("@") for s in re.split(r",(?![^(]*\))", head)]
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.name)
+def test_a_style_sheet_touches_widgets_alone(sheet: Path) -> None:
     theme = re.compile(r'^\[data-jp-theme-light="false"\] ')
-    assert [s for s in selectors if not theme.sub("", s).startswith(".cw")] == []
+    assert selectors(sheet)
+    assert [s for s in selectors(sheet) if not theme.sub("", s).startswith(".cw")] == []
+
+
+@pytest.mark.parametrize("sheet", [s for s in SHEETS if s.stem not in ("shared", "panel")], ids=lambda path: path.name)
+def test_a_style_sheet_touches_its_own_widget_alone(sheet: Path) -> None:
+    """JupyterLab keeps all open notebooks in one page. What a rule needs must stand in no other widget's script."""
+    scripts = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.js")}
+    root = re.search(r'root\.classList\.add\("([\w-]+)"\)', scripts.pop(sheet.stem)).group(1)
+    for selector in selectors(sheet):
+        classes = set(re.findall(r"\.([a-z][\w-]*)", selector)) - {"cw"}
+        if root in classes:
+            continue
+        touched = [
+            stem
+            for stem, text in scripts.items()
+            if all(re.search(rf"(?<![\w-]){name}(?![\w-])", text) for name in classes)
+        ]
+        assert touched == [], f"{selector}: begin it with .cw.{root}"
 
 
 @pytest.mark.parametrize("folder", [f"/tmp/{'x' * 300}", "/tmp/\ud800", "/tmp/\0", torch.ones(40, 40), "x" * 9999])

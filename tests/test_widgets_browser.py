@@ -1,4 +1,4 @@
-"""The widgets of notebooks 00 and 04 in a real Chromium, with no Jupyter kernel behind them."""
+"""What holds for every widget, in a real Chromium without a Jupyter kernel; and the widgets of notebooks 00 and 04."""
 
 import json
 import random
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from makers import MAKERS, of_number, of_text
-from widget_page import draw
+from widget_page import answer, draw, requests
 
 from helpers.widgets import (
     DataPanel,
@@ -45,11 +45,6 @@ def receive(page, name: str, value: object, host: str = "host") -> None:
         }""",
         [host, name, value],
     )
-
-
-def answer(page, **content: object) -> None:
-    """A message that comes from Python."""
-    page.evaluate("(content) => models.host.emit('msg:custom', content)", content)
 
 
 def test_the_answer_is_nowhere_on_the_page_before_the_commit(page) -> None:
@@ -173,7 +168,6 @@ def test_the_meter_in_the_browser_equals_torch(page, side: tuple[int, int]) -> N
 
 def test_the_picture_is_shifted_by_keys_sliders_and_dragging(page) -> None:
     draw(page, EquivarianceMeter(shift=(0, 0)))
-    leaked = page.evaluate("() => { window.keys = 0; document.addEventListener('keydown', () => window.keys++); }")
     picture = page.get_by_role("application")
     picture.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "ArrowUp"):
@@ -184,6 +178,7 @@ def test_the_picture_is_shifted_by_keys_sliders_and_dragging(page) -> None:
     assert model(page, "shift") == [-1, -8], "it stops at the end"
     page.keyboard.press("Escape")
     assert model(page, "shift") == [0, 0]
+    page.wait_for_function("[...document.querySelectorAll('[type=range]')].every(({ value }) => value === '0')")
     page.get_by_label("Shift down").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("models.host.get('shift').join() === '1,0'")
@@ -197,8 +192,6 @@ def test_the_picture_is_shifted_by_keys_sliders_and_dragging(page) -> None:
     page.get_by_role("combobox").select_option("max pooling 2")
     assert model(page, "operation") == "max pooling 2"
     page.wait_for_function("models.host.saved.length > 0 && models.host.saved.at(-1).operation")
-    assert leaked is None
-    assert page.evaluate("window.keys") == 0, "keys do not leave the widget"
 
 
 def test_two_meters_on_one_page_do_not_disturb_each_other(page) -> None:
@@ -211,9 +204,9 @@ def test_two_meters_on_one_page_do_not_disturb_each_other(page) -> None:
 
 def test_the_set_up_check_says_whether_python_answers(page) -> None:
     draw(page, SetupCheck())
-    assert page.evaluate("models.host.sent") == [{"do": "check"}]
+    assert requests(page) == [{"do": "check"}]
     assert "Checking" in page.locator(".cw-setup-verdict").inner_text()
-    answer(page, done="check")
+    answer(page, "check")
     assert "Widgets draw here, and Python answers" in page.locator(".cw-check").last.inner_text()
     assert 0 <= model(page, "answer_ms") < 60000
     row = {"name": "torch", "status": "missing", "text": "Version 1.0 is too old."}
@@ -229,13 +222,13 @@ def test_the_set_up_check_says_what_to_do_when_python_is_busy_and_takes_a_late_a
     draw(page, SetupCheck())
     page.clock.run_for(4100)
     line = page.locator(".cw-check").last
-    assert "Python has not answered yet. It may be busy with another cell" in line.inner_text()
+    assert "Python is busy with another cell, or does not answer: wait." in line.inner_text()
     assert page.locator(".cw-setup-verdict").inner_text() == "Checking …"
     page.clock.run_for(60_000)
-    answer(page, done="check")
+    answer(page, "check")
     assert "Python answers slowly, after 64.1 seconds" in line.inner_text()
     page.get_by_role("button", name="Check again").click()
-    answer(page, done="check")
+    answer(page, "check")
     assert "Python answers at once" in line.inner_text()
 
 
@@ -268,16 +261,34 @@ def test_the_progress_goes_out_and_comes_in_as_a_file(page, series: SeriesMap, t
     draw(page, series)
     with page.expect_download() as download:
         page.get_by_role("button", name="Export").click()
-        answer(page, done="export", text='{"version": 1}')
+        answer(page, "export", text='{"version": 1}')
     assert download.value.suggested_filename == "progress.json"
     assert download.value.path().read_text() == '{"version": 1}'
     mine = tmp_path / "mine.json"
     mine.write_text("not JSON")
     page.locator("input[type=file]").set_input_files(mine)
     page.wait_for_function("models.host.sent.at(-1).do === 'import'")
-    assert page.evaluate("models.host.sent.at(-1)") == {"do": "import", "name": "mine.json", "text": "not JSON"}
+    assert requests(page)[-1] == {"do": "import", "name": "mine.json", "text": "not JSON"}
     receive(page, "message", "mine.json is no progress file.")
     assert page.locator(".cw-message").inner_text() == "mine.json is no progress file."
+
+
+def test_the_same_file_again_is_answered_again(page, series: SeriesMap, tmp_path) -> None:
+    """Python's sentence is then the same, so that only its answer tells."""
+    mine = tmp_path / "mine.json"
+    mine.write_text("not JSON")
+    page.clock.install()
+    draw(page, series)
+    for said in ("mine.json is no progress file.", None):
+        page.locator("input[type=file]").set_input_files(mine)
+        page.wait_for_function("models.host.sent.at(-1).do === 'import'")
+        page.clock.run_for(4100)
+        assert page.locator(".cw-message").inner_text().startswith("Python is busy")
+        if said:
+            receive(page, "message", said)
+        answer(page, "import")
+        assert page.locator(".cw-message").inner_text() == "mine.json is no progress file."
+        page.evaluate("models.host.sent.length = 0")
 
 
 def test_the_data_panel_shows_progress_and_one_button_at_a_time(page, tmp_path) -> None:
@@ -285,7 +296,7 @@ def test_the_data_panel_shows_progress_and_one_button_at_a_time(page, tmp_path) 
     draw(page, panel)
     assert page.get_by_role("progressbar").count() == 0
     page.get_by_role("button", name="Fetch MNIST (11 MB)").click()
-    assert page.evaluate("models.host.sent") == [{"do": "fetch", "name": "mnist"}]
+    assert requests(page) == [{"do": "fetch", "name": "mnist"}]
     sets = panel.status
     sets["mnist"] |= {"state": "running", "done": 4_300_000, "text": "Coming: 4 of 11 MB."}
     receive(page, "sets", sets)
@@ -295,7 +306,7 @@ def test_the_data_panel_shows_progress_and_one_button_at_a_time(page, tmp_path) 
     assert page.get_by_role("button", name="Fetch CIFAR-10").is_disabled()
     assert page.evaluate("document.activeElement.textContent") == "Cancel", "the focus stays on the button"
     page.keyboard.press("Enter")
-    assert page.evaluate("models.host.sent.at(-1)") == {"do": "cancel", "name": "mnist"}
+    assert requests(page)[-1] == {"do": "cancel", "name": "mnist"}
     sets["mnist"]["state"] = "partial"
     receive(page, "sets", sets)
     assert page.get_by_role("button", name="Continue at 4 of 11 MB").is_enabled()
@@ -309,12 +320,25 @@ def test_a_bad_folder_is_refused_at_its_field(page, tmp_path) -> None:
     field = page.get_by_label("Folder for real data")
     field.fill("/no")
     page.keyboard.press("Enter")
-    assert page.evaluate("models.host.sent") == [{"do": "root", "value": "/no"}]
-    answer(page, done="root", error="/no is a file; name a folder.")
+    assert requests(page) == [{"do": "root", "value": "/no"}]
+    answer(page, "root", error="/no is a file; name a folder.")
     assert page.locator(".cw-error").inner_text() == "/no is a file; name a folder."
     assert (field.input_value(), field.get_attribute("aria-invalid")) == ("/no", "true")
     field.press("Escape")
     assert (field.input_value(), field.get_attribute("aria-invalid")) == (str(tmp_path), "false")
+
+
+def test_an_answer_goes_to_its_own_question(page, tmp_path) -> None:
+    draw(page, DataPanel(tmp_path))
+    field = page.get_by_label("Folder for real data")
+    for folder in ("/one", "/other"):
+        field.fill(folder)
+        page.keyboard.press("Enter")
+    first, second = page.evaluate("models.host.sent.map(({ id }) => id)")
+    page.evaluate("(id) => models.host.emit('msg:custom', { id, done: 'root' })", first)
+    assert page.locator(".cw-error").inner_text() == ""
+    page.evaluate("(id) => models.host.emit('msg:custom', { id, done: 'root', error: 'a file' })", second)
+    assert page.locator(".cw-error").inner_text() == "a file"
 
 
 def test_a_panel_says_when_python_does_not_answer(page, tmp_path) -> None:
@@ -322,8 +346,8 @@ def test_a_panel_says_when_python_does_not_answer(page, tmp_path) -> None:
     draw(page, DataPanel(tmp_path))
     page.get_by_role("button", name="Fetch MNIST").click()
     page.clock.run_for(4100)
-    assert page.locator(".cw-message").inner_text().startswith("Python has not answered yet.")
-    answer(page, done="fetch")
+    assert page.locator(".cw-message").inner_text().startswith("Python is busy with another cell, or does not answer")
+    answer(page, "fetch")
     assert page.locator(".cw-message").inner_text() == ""
 
 
@@ -366,6 +390,90 @@ def test_another_widget_on_the_page_changes_nothing(page, name: str) -> None:
     before = page.locator("#one").bounding_box()
     draw(page, MAKERS["prediction" if name == "map" else "map"](), "two")
     assert page.locator("#one").bounding_box() == before
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_no_key_leaves_a_widget(page, name: str) -> None:
+    """JupyterLab would take it for a command, D D for one."""
+    draw(page, MAKERS[name]())
+    assert page.locator(".cw[data-lm-suppress-shortcuts=true]").count() == 1
+    left = page.evaluate(
+        """() => {
+          const left = [];
+          for (const type of ["keydown", "keypress", "keyup"]) {
+            document.addEventListener(type, ({ target }) => left.push(`${type}: ${target.outerHTML.slice(0, 80)}`));
+            for (const node of document.querySelectorAll(".cw *")) {
+              node.dispatchEvent(new KeyboardEvent(type, { key: "d", bubbles: true }));
+            }
+          }
+          return left;
+        }"""
+    )
+    assert left == []
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_an_arrow_with_alt_ctrl_or_cmd_is_left_to_the_browser(page, name: str) -> None:
+    """Alt and ← goes back a page. Only the layer stack takes Alt and an arrow, to move a layer of its table."""
+    draw(page, MAKERS[name]())
+    swallowed = page.evaluate(
+        """() => {
+          const swallowed = [];
+          for (const node of document.querySelectorAll(".cw *")) {
+            for (const held of ["altKey", "ctrlKey", "metaKey"]) {
+              if (held === "altKey" && node.closest(".ls-table")) continue;
+              for (const key of ["ArrowLeft", "ArrowUp"]) {
+                const event = new KeyboardEvent("keydown", { key, [held]: true, bubbles: true, cancelable: true });
+                node.dispatchEvent(event);
+                if (event.defaultPrevented) swallowed.push(`${held} ${key}: ${node.outerHTML.slice(0, 80)}`);
+              }
+            }
+          }
+          return swallowed;
+        }"""
+    )
+    assert swallowed == []
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_right_button_drags_nothing(page, name: str) -> None:
+    draw(page, MAKERS[name]())
+    page.evaluate("() => { window.changed = []; models.host.set = (name) => changed.push(name); }")
+    surfaces = page.locator(".cw").locator(f"{OWN}, .ps-map")
+    for surface in surfaces.all():
+        if not surface.is_visible():
+            continue
+        surface.scroll_into_view_if_needed()
+        box = surface.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down(button="right")
+        page.mouse.move(x + 12, y + 12, steps=3)
+        page.mouse.up(button="right")
+        assert page.evaluate("changed") == [], surface.evaluate("(node) => node.outerHTML.slice(0, 80)")
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_is_said_already_is_not_said_again(page, name: str) -> None:
+    """A screen reader reads a line out whenever it is written, also with the same words."""
+    widget = MAKERS[name]()
+    draw(page, widget)
+    again = page.evaluate(
+        """async (names) => {
+          const quiet = () => new Promise((done) => setTimeout(done, 700));
+          await quiet();
+          const written = [];
+          const watch = new MutationObserver((all) => written.push(...all.map(({ target }) => target.outerHTML)));
+          for (const node of document.querySelectorAll(".cw :is([role=status], [role=alert])")) {
+            watch.observe(node, { childList: true });
+          }
+          for (const name of names) models.host.emit(`change:${name}`, models.host, models.host.get(name));
+          await quiet();
+          return written;
+        }""",
+        widget.keys,
+    )
+    assert again == []
 
 
 # What can be done with a pointer is done on one of these or on a part of one, or by keys elsewhere:

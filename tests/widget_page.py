@@ -70,3 +70,19 @@ def draw(page, widget, host: str = "host", *, dark: bool = False) -> None:
     packed = [[list(path), base64.b64encode(bytes(data)).decode()] for path, data in zip(paths, buffers, strict=True)]
     esm, css = state.pop("_esm"), state.pop("_css")
     page.evaluate(MOUNT, [host, json.loads(json.dumps(state)), packed, esm, css])
+
+
+def requests(page) -> list[dict]:
+    """What the widget has asked Python, without the numbers that tell its requests apart."""
+    return page.evaluate("models.host.sent.map(({ id, ...request }) => request)")
+
+
+def answer(page, done: str, **content: object) -> None:
+    """Python's answer to the last request of that name."""
+    page.evaluate(
+        """(content) => {
+          const { id } = models.host.sent.findLast((request) => request.do === content.done);
+          models.host.emit("msg:custom", { ...content, id });
+        }""",
+        {"done": done, **content},
+    )

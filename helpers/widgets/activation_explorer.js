@@ -85,7 +85,7 @@ function render({ model, el: host }) {
     axes: svg("path", { class: "cw-axes" }),
     slope: svg("path", { class: "cw-slope-curve" }),
     value: svg("path", { class: "cw-value-curve" }),
-    tangent: svg("path", { class: "cw-tangent" }),
+    tangent: svg("path"),
   };
   const dot = svg("circle", { class: "cw-dot", r: 7 });
   const ticks = svg("g", { class: "cw-ticks" });
@@ -101,13 +101,9 @@ function render({ model, el: host }) {
     const at = ((clientX - box.left) / box.width) * width;
     return ((at - left) / (width - left - right)) * 2 * LARGEST_X - LARGEST_X;
   };
-  const follow = (event) => setX(Math.round(toX(event.clientX) * 20) / 20);
-  plot.addEventListener("pointerdown", (event) => {
-    plot.setPointerCapture(event.pointerId);
-    follow(event);
-  });
-  plot.addEventListener("pointermove", (event) => plot.hasPointerCapture(event.pointerId) && follow(event));
+  dragged(plot, (event) => setX(Math.round(toX(event.clientX) * 20) / 20));
   plot.addEventListener("keydown", (event) => {
+    if (isCommand(event)) return;
     const by = { ArrowRight: 0.1, ArrowUp: 0.1, ArrowLeft: -0.1, ArrowDown: -0.1, PageUp: 1, PageDown: -1 }[event.key];
     const to = { Home: -LARGEST_X, End: LARGEST_X }[event.key] ?? model.get("x") + by;
     if (Number.isNaN(to)) return;
@@ -116,7 +112,7 @@ function render({ model, el: host }) {
   });
   const key = el("p", { class: "cw-key" },
     el("span", { class: "cw-line cw-of-value" }), "value ", el("span", { class: "cw-line cw-of-slope" }), "slope ",
-    el("span", { class: "cw-line cw-of-tangent" }), "tangent");
+    el("span", { class: "cw-line" }), "tangent");
 
   // The stack.
   const rows = el("tbody");
@@ -168,7 +164,7 @@ function render({ model, el: host }) {
     plot.setAttribute("aria-valuenow", now.x);
     plot.setAttribute("aria-valuetext", here.textContent);
     const text = `A gradient of 1 comes back through ${now.n} × ${now.function}: ${formatNumber(last)} of it is left.`;
-    if (reading.textContent !== text) reading.textContent = text;
+    setText(reading, text);
     rule.textContent = rules[now.function].replaceAll("{n}", now.n).replace("{bound}", formatNumber(0.25 ** now.n, 3));
     which.show(now.function);
     typed.show(now.x);

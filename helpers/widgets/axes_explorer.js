@@ -118,7 +118,7 @@ function geometryOf(perRow, [height, width], pooled) {
     height: margin.top + Math.ceil(6 / perRow) * stepY,
     bottom: (n) => margin.top + Math.floor(n / perRow) * stepY + 4 * pitch + (perRow > 3 ? 2 : 8),
     middle: (n) => margin.left + (n % perRow) * stepX + across / 2,
-    margin, across, pitch, deep,
+    deep,
   };
 }
 
@@ -203,8 +203,8 @@ function render({ model, el: host }) {
     if (cell) choose(cell);
   });
   block.addEventListener("keydown", (event) => {
-    const step = ARROWS[event.key];
-    if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = arrowOf(event);
+    if (!step) return;
     event.preventDefault();
     hovered = null;
     const [down, right] = step;
@@ -235,7 +235,7 @@ function render({ model, el: host }) {
         const [a, b, front, left] = corners(n, c);
         const tops = upTo(rows).flatMap((h) => upTo(columns).map((w) =>
           svg("polygon", { class: "ax-cell", points: points(corners(n, c, h, w, 1, 1)), "data-cell": `${n} ${c} ${h} ${w}` })));
-        const node = svg("g", { class: "ax-plate" },
+        const node = svg("g", {},
           svg("polygon", { class: "ax-side", points: points([left, front, ...lower([front, left], thick)]) }),
           svg("polygon", { class: "ax-side", points: points([front, b, ...lower([b, front], thick)]) }),
           svg("polygon", { class: "ax-ground", points: points([a, b, front, left]) }),
@@ -243,7 +243,7 @@ function render({ model, el: host }) {
           svg("polygon", { class: "ax-rim", points: points([a, b, ...lower([b, front, left], thick), left]) }));
         plates.push({ n, c, node, tops });
       }
-      labels.append(svg("text", { class: "ax-sample", x: geometry.middle(n).toFixed(1), y: geometry.bottom(n), "text-anchor": "middle" }, `${perRow > 3 ? "sample " : "n = "}${n}`));
+      labels.append(svg("text", { x: geometry.middle(n).toFixed(1), y: geometry.bottom(n), "text-anchor": "middle" }, `${perRow > 3 ? "sample " : "n = "}${n}`));
       if (n % perRow === 0) {
         for (const c of upTo(limits.channels)) {
           const y = corners(n, c)[2][1] - (pooled ? 6 : geometry.deep);
@@ -282,7 +282,7 @@ function render({ model, el: host }) {
   const formula = el("div", { class: "ax-formula" });
   const about = el("p", { class: "ax-about" });
   const refusal = el("p", { class: "ax-refused", hidden: true });
-  const spoken = el("p", { class: "cw-hidden", role: "status" });
+  const voice = speaker();
 
   root.append(
     el("div", { class: "ax-bar" }, norm.node, groups.node, mode.node, maps.node),
@@ -293,7 +293,7 @@ function render({ model, el: host }) {
     about,
     el("p", { class: "ax-hint" }, "Point at a cell or click one. On the block, ", ...["←", "→", "↑", "↓"].map((key) => el("kbd", {}, key)),
       " walk over the map (W, H), with ", el("kbd", {}, "Shift"), " to another sample (N) or channel (C)."),
-    spoken);
+    voice.node);
 
   let place = [0, 0, 0, 0];
   function draw() {
@@ -339,7 +339,7 @@ function render({ model, el: host }) {
           `mean ${formatNumber(statistics.mean)}, variance ${formatNumber(statistics.variance)}. `) +
       (refused ? `torch refuses: ${refused}` : `${formatNumber(at(n, c, h, w))} becomes ${formatNumber(result)}.`);
     block.setAttribute("aria-label", `The block. ${sentence} Arrow keys choose another cell.`);
-    say(sentence);
+    voice.say(sentence);
     root.seen = { // for those who look from outside, the tests for one
       refused, shown, count: statistics.count, mean: statistics.mean, variance: statistics.variance,
       shared: upTo(N).map((i) => upTo(shape[1]).map((j) => statistics.samples.includes(i) && statistics.channels.includes(j))),
@@ -361,7 +361,7 @@ function render({ model, el: host }) {
     const member = (plate) => statistics.samples.includes(plate.n) && statistics.channels.includes(plate.c);
     for (const plate of plates) {
       const there = plate.n < N;
-      plate.node.setAttribute("class", `ax-plate ${!there ? "ax-missing" : member(plate) ? "ax-member" : ""}`);
+      plate.node.setAttribute("class", !there ? "ax-missing" : member(plate) ? "ax-member" : "");
       plate.tops.forEach((top, i) => {
         const level = there ? (at(plate.n, plate.c, Math.floor(i / W), i % W) - low) / (high - low || 1) : 0;
         top.style.setProperty("--level", level.toFixed(3));
@@ -446,21 +446,13 @@ function render({ model, el: host }) {
     same.classList.toggle("ax-equal", numbers.length > 1 && spread < 1e-9);
   }
 
-  let speak = null;
-  function say(sentence) {
-    clearTimeout(speak);
-    speak = setTimeout(() => {
-      if (spoken.textContent !== sentence) spoken.textContent = sentence;
-    }, 600);
-  }
-
   const repaint = painter(draw);
   SETTINGS.forEach((name) => model.on(`change:${name}`, repaint));
   const watch = new ResizeObserver(repaint);
   watch.observe(block);
   draw();
   return () => {
-    clearTimeout(speak);
+    voice.stop();
     watch.disconnect();
     SETTINGS.forEach((name) => model.off(`change:${name}`, repaint));
   };

@@ -4,7 +4,7 @@ function render({ model, el: host }) {
   const root = mount(host, model, "Data panel");
   root.classList.add("cw-data");
   const get = (name) => model.get(name);
-  const say = (sentence) => (message.textContent = sentence);
+  const say = (sentence) => setText(message, sentence);
   const request = (content, answered) => ask(model, content, {
     answered: (answer) => {
       if (message.textContent === SILENCE) say("");
@@ -35,7 +35,7 @@ function render({ model, el: host }) {
   root.append(list, form, error, place, message);
 
   function refuse(sentence) {
-    error.textContent = sentence;
+    setText(error, sentence);
     folder.setAttribute("aria-invalid", String(sentence !== ""));
   }
 
@@ -45,13 +45,13 @@ function render({ model, el: host }) {
     const bar = el("div", { role: "progressbar", "aria-label": get("sets")[name].title, "aria-valuemin": 0, class: "cw-progress" },
       el("div"));
     const button = el("button", { type: "button", onclick: () => request({ do: button.dataset.do, name }) });
-    const mark = el("span", { class: "cw-status" });
+    const status = el("span", { class: "cw-status" });
     const node = el("li", { class: "cw-set cw-panel-row" },
-      mark,
+      status,
       el("div", {}, el("p", { class: "cw-name" }, get("sets")[name].title), text, bar),
       button);
     list.append(node);
-    return { node, mark, text, bar, button };
+    return { node, status, text, bar, button };
   }
 
   list.append(el("li", { class: "cw-set cw-panel-row complete" },
@@ -63,13 +63,13 @@ function render({ model, el: host }) {
   function draw() {
     const sets = get("sets");
     const busy = Object.values(sets).some((one) => one.state === "running");
-    for (const [name, { node, mark, text, bar, button }] of Object.entries(lines)) {
+    for (const [name, { node, status, text, bar, button }] of Object.entries(lines)) {
       const { title, state, done, total, text: sentence } = sets[name];
       const running = state === "running";
       const size = megabytes(total);
       const at = `${megabytes(done)} of ${size} MB`;
       node.className = `cw-set cw-panel-row ${state}`;
-      mark.textContent = MARKS[state];
+      status.textContent = MARKS[state];
       text.textContent = sentence;
       bar.hidden = !running && state !== "partial";
       bar.setAttribute("aria-valuemax", size);
@@ -81,11 +81,11 @@ function render({ model, el: host }) {
       button.dataset.do = running ? "cancel" : "fetch";
       const label = running ? "Cancel" : state === "partial" ? `Continue at ${at}`
         : state === "damaged" ? `Fetch ${title} again (${size} MB)` : `Fetch ${title} (${size} MB)`;
-      if (button.textContent !== label) button.textContent = label;
+      setText(button, label);
       button.setAttribute("aria-label", label.includes(title) ? label : `${label} (${title})`);
     }
     place.textContent = get("place");
-    if (message.textContent !== get("message")) say(get("message"));
+    say(get("message"));
   }
 
   function drawFolder() {

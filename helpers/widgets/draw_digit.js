@@ -177,7 +177,7 @@ function render({ model, el: host }) {
   let pen = null; // where the pen is while it draws
   let sent = null; // what Python was last given from here
   let computed = null; // the browser's own answer about the pixels
-  let waiting = null; // the timer of a question that Python has not answered
+  const python = patience(() => (guess.textContent = `${SILENCE} Your drawing is kept.`));
   let changes = 0; // of the drawing, by hand
 
   // The drawing.
@@ -194,9 +194,9 @@ function render({ model, el: host }) {
   const error = el("p", { class: "cw-error", role: "alert", hidden: true });
   const bars = Array.from({ length: 10 }, (_, digit) => {
     const [sign, fill, number] = [el("span", { class: "dd-sign" }), el("span", { class: "dd-fill" }), el("span", { class: "dd-number" })];
-    return { node: el("li", {}, sign, el("span", { class: "dd-digit" }, String(digit)), el("span", { class: "dd-bar", "aria-hidden": "true" }, fill), number), sign, fill, number };
+    return { node: el("li", {}, sign, el("span", {}, String(digit)), el("span", { class: "dd-bar", "aria-hidden": "true" }, fill), number), sign, fill, number };
   });
-  const layers = el("div", { class: "dd-layers" });
+  const layers = el("div");
   const hidden = el("p", { class: "dd-hidden" });
   const scale = el("p", { class: "dd-scale" }, "Blue is negative, white is zero, red is positive; each layer has its own scale.");
   root.append(
@@ -221,18 +221,14 @@ function render({ model, el: host }) {
 
   /** Give Python the newest pixels. Where it must answer: not before it has answered about older ones. */
   function send() {
-    if (waiting !== null || known()) return;
+    if (python.waiting || known()) return;
     sent = pixels.slice();
     model.set("pixels", new DataView(sent.buffer));
     if (told.net) return save();
-    waiting = setTimeout(() => {
-      guess.textContent = "Python is busy with another cell, or does not answer. Your drawing is kept.";
-    }, 4000);
-    model.save_changes();
+    python.wait(() => model.save_changes());
   }
   function receive() {
-    clearTimeout(waiting);
-    waiting = null;
+    python.stop();
     hear();
     repaint();
     send();
@@ -263,24 +259,20 @@ function render({ model, el: host }) {
     const box = canvas.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
   };
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    pen = under(event);
-    canvas.setPointerCapture(event.pointerId);
-    draw(pen, pen);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!pen) return;
+  dragged(canvas, (event) => {
     const to = under(event);
     draw(pen, to);
     pen = to;
+  }, (event) => {
+    pen = under(event);
+    draw(pen, pen);
   });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (pen = null));
 
   // By keyboard.
   const middle = () => [cursor[1] + 0.5, cursor[0] + 0.5];
   canvas.addEventListener("keydown", (event) => {
-    const by = ARROWS[event.key];
+    if (isCommand(event)) return;
+    const by = arrowOf(event);
     if (by) {
       const from = middle();
       cursor = cursor.map((n, i) => Math.max(0, Math.min(SIDE - 1, n + by[i])));
@@ -340,13 +332,13 @@ function render({ model, el: host }) {
     if (told.net || known()) root.removeAttribute("data-waiting");
     if (painted === seen) return;
     painted = root.seen = seen; // there for those who look from outside, the tests for one
-    error.textContent = seen.error ?? "";
+    setText(error, seen.error ?? "");
     error.hidden = !seen.error;
     root.toggleAttribute("data-failed", Boolean(seen.error));
     const chances = seen.probabilities ?? Array(10).fill(NaN);
     const best = chances.indexOf(Math.max(...chances));
     const said = seen.error ? "No answer." : `The model says ${best}, with probability ${chances[best].toFixed(3)}.`;
-    if (guess.textContent !== said) guess.textContent = said;
+    setText(guess, said);
     bars.forEach(({ node, sign, fill, number }, digit) => {
       node.classList.toggle("dd-best", digit === best);
       sign.textContent = digit === best ? "▶" : "";
@@ -376,7 +368,7 @@ function render({ model, el: host }) {
   show();
   send();
   return () => {
-    clearTimeout(waiting);
+    python.stop();
     resized.disconnect();
     heard.forEach(([name, f]) => model.off(`change:${name}`, f));
   };

@@ -222,7 +222,7 @@ function render({ model, el: host }) {
       .replace("{largest}", formatNumber(result.largest))
       .replace("{inside}", formatNumber(result.inside ?? 0));
     difference.canvas.setAttribute("aria-label", `Map of the difference. ${text}`);
-    if (reading.textContent !== text) reading.textContent = text;
+    setText(reading, text);
     reading.dataset.case = found;
     rule.textContent = sentence;
     select.value = name;

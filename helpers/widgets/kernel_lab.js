@@ -15,7 +15,6 @@ const PIXELS_PER_STEP = 3; // how far to drag for one step
 
 // ---- what is computed ---------------------------------------------------------------------------------------------
 
-const reachOf = (size, dilation) => dilation * (size - 1) + 1;
 const sumOf = (kernel) => kernel.flat().reduce((sum, weight) => sum + weight, 0);
 
 function dividesBy({ kernel, divisor, normalise }) {
@@ -34,12 +33,8 @@ function refusal({ kernel, stride, padding, padding_mode: mode, dilation, second
   const shorter = Math.min(height, width);
   const room = shorter + 2 * padding;
   const reach = reachOf(kernel.length, dilation);
-  if (mode === "reflect" && padding >= shorter) {
-    return `Padding ${padding} is too much: reflect needs less than the image's shorter side, ${shorter} pixels.`;
-  }
-  if (mode === "circular" && padding > shorter) {
-    return `Padding ${padding} is too much: circular needs at most the image's shorter side, ${shorter} pixels.`;
-  }
+  const refused = paddingRefusal(mode, padding, shorter);
+  if (refused) return refused;
   if (reach > room) {
     return `The kernel would span ${reach} pixels, but the padded image has only ${room} on its shorter side.`;
   }
@@ -145,7 +140,6 @@ function resized(kernel, size) {
 // ---- how it is written --------------------------------------------------------------------------------------------
 
 const signed = (value, digits) => (value > 0 ? "+" : "") + formatNumber(value, digits);
-const short = (value) => formatNumber(Number(value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0)), 6);
 /** How a grid of signed numbers is tinted: the darkest colours are left out, so that many numbers stay calm. */
 const tint = (rows) => ({ signed: true, high: 1.5 * (largest(rows.flat()) || 1), low: -1.5 * (largest(rows.flat()) || 1) });
 const python = (value) => (Number.isInteger(value) ? `${value}.0` : String(value));
@@ -311,7 +305,7 @@ function kernelGrid({ get, change, root, scope = root, name = "" }) {
   }
   function tell() {
     const sentence = field(here)?.refused ?? fields.flat().find((one) => one.refused)?.refused ?? "";
-    if (error.textContent !== sentence) error.textContent = sentence; // else it would be read out again
+    setText(error, sentence);
   }
 
   function restore([r, c]) {
@@ -348,12 +342,12 @@ function kernelGrid({ get, change, root, scope = root, name = "" }) {
 
   function onkeydown(event) {
     const place = placeOf(event.target);
-    if (!place || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!place || isCommand(event)) return;
     const last = fields.length - 1;
     const [r, c] = place;
-    if (event.key in ARROWS) {
-      const [dr, dc] = ARROWS[event.key];
-      const next = [Math.max(0, Math.min(last, r + dr)), Math.max(0, Math.min(last, c + dc))];
+    const arrow = arrowOf(event);
+    if (arrow) {
+      const next = [r + arrow[0], c + arrow[1]].map((at) => Math.max(0, Math.min(last, at)));
       if (take(place)) go(next);
     } else if (event.key === "Home" || event.key === "End") {
       if (take(place)) go([r, event.key === "Home" ? 0 : last]);
@@ -610,7 +604,7 @@ function secondKernel({ get, change, root, presets }) {
   let sizes = null;
 
   function build() {
-    const scope = el("div", { class: "kl-second-kernel" });
+    const scope = el("div");
     const preset = choice("Second one", [["", "your own"], ...presets.map(({ name }) => [name, name])], (name) => {
       if (!name) return null;
       const { kernel, divisor } = presets.find((one) => one.name === name);
@@ -634,7 +628,7 @@ function secondKernel({ get, change, root, presets }) {
     const said = el("p", { class: "kl-apart", role: "status" });
     node.replaceChildren(
       scope,
-      el("div", { class: "kl-second-results" }, row, said, el("figure", {}, el("figcaption", {}, caption), table.node)),
+      el("div", {}, row, said, el("figure", {}, el("figcaption", {}, caption), table.node)),
     );
     return { preset, size, grid, divisor, maps, table, caption, row, said };
   }
@@ -687,8 +681,8 @@ function secondKernel({ get, change, root, presets }) {
       parts.caption.textContent = `The merged kernel, ${length} × ${length}`;
       paint(parts.table.canvas, Float64Array.from(kernel.flat()), length, length, tint(kernel));
       parts.table.node.setAttribute("aria-label", `The merged kernel, row by row: ${kernel.map((line) => line.map((w) => formatNumber(w, 3)).join(" ")).join("; ")}.`);
-      parts.said.textContent = agreement(gap.most, padding, most);
-      const known = presets.find((one) => one.divisor === by && JSON.stringify(one.kernel) === JSON.stringify(second));
+      setText(parts.said, agreement(gap.most, padding, most));
+      const known = presets.find((one) => one.divisor === by && equal(one.kernel, second));
       parts.preset.show(known?.name ?? "");
       parts.size.show(String(second.length));
       parts.grid.show(second);
@@ -893,7 +887,6 @@ function render({ model, el: host }) {
   const save = saver(model);
   const state = () => Object.fromEntries([...EDITS, "probe"].map((name) => [name, model.get(name)]));
   const edits = (of) => Object.fromEntries(EDITS.map((name) => [name, of[name]]));
-  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const presets = model.get("_presets");
 
   let picture = null; // what the kernel slides over: `full`, or its grey
@@ -915,7 +908,7 @@ function render({ model, el: host }) {
     const next = { ...now, ...patch };
     const refused = refusal(next, full);
     if (refused) return refused;
-    if (same(edits(next), edits(now))) return null;
+    if (equal(edits(next), edits(now))) return null;
     if (of === null || of !== gesture) done.push(edits(now));
     gesture = of;
     undone.length = 0;
@@ -928,7 +921,7 @@ function render({ model, el: host }) {
     const probe = [Math.min(next.probe[0], height - 1), Math.min(next.probe[1], width - 1)];
     own = true;
     for (const [name, value] of Object.entries({ ...next, probe })) {
-      if (!same(value, model.get(name))) model.set(name, value);
+      if (!equal(value, model.get(name))) model.set(name, value);
     }
     own = false;
     draw();
@@ -963,21 +956,7 @@ function render({ model, el: host }) {
   const note = el("p", { class: "kl-note", role: "status" });
 
   // -- the settings
-  const whole = (name) => {
-    const [low, high] = RANGES[name];
-    const label = name[0].toUpperCase() + name.slice(1);
-    return numberField(label, {
-      parse: parseNumber,
-      write: String,
-      step: true,
-      commit: (value) => {
-        if (!Number.isInteger(value) || value < low || value > high) {
-          return `${label} is ${formatNumber(value, 6)}; it must be a whole number from ${low} to ${high}.`;
-        }
-        return change({ [name]: value });
-      },
-    });
-  };
+  const whole = (name) => wholeField(name[0].toUpperCase() + name.slice(1), RANGES[name], (value) => change({ [name]: value }));
   const [stride, padding, dilation] = ["stride", "padding", "dilation"].map(whole);
   const fields = [divisor, stride, padding, dilation];
   const named = (names) => names.map((name) => [name, name]);
@@ -1025,7 +1004,7 @@ function render({ model, el: host }) {
   const afterSize = el("span", { class: "kl-muted" });
   const legend = { bar: el("canvas"), low: el("span"), middle: el("span"), high: el("span") };
   legend.node = el("div", { class: "kl-legend", "aria-hidden": "true" }, legend.bar, el("div", {}, legend.low, legend.middle, legend.high));
-  const spoken = el("p", { class: "cw-hidden", role: "status", "aria-live": "polite" });
+  const voice = speaker();
   const help = el("span", { class: "cw-hidden", id: uniqueId("help") }, "Arrow keys choose the pixel whose arithmetic is shown below; with Shift ten pixels at a time.");
   before.node.setAttribute("role", "img");
   for (const [name, value] of Object.entries({ role: "application", tabindex: "0", "aria-describedby": help.id, "aria-roledescription": "picture" })) {
@@ -1037,7 +1016,7 @@ function render({ model, el: host }) {
   function pin(pixel) {
     const probe = inside(pixel);
     hover = null;
-    if (!same(probe, model.get("probe"))) {
+    if (!equal(probe, model.get("probe"))) {
       own = true;
       model.set("probe", probe);
       own = false;
@@ -1046,7 +1025,7 @@ function render({ model, el: host }) {
     drawProbe();
   }
   after.node.addEventListener("pointermove", (event) => {
-    if (event.buttons) return pin(after.at(event));
+    if (event.buttons & 1) return pin(after.at(event));
     hover = inside(after.at(event));
     drawProbe();
   });
@@ -1058,11 +1037,11 @@ function render({ model, el: host }) {
     if (event.button === 0) pin(after.at(event));
   });
   after.node.addEventListener("keydown", (event) => {
-    if (!(event.key in ARROWS) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = arrowOf(event);
+    if (!arrow) return;
     event.preventDefault();
     const by = event.shiftKey ? 10 : 1;
-    const [r, c] = model.get("probe");
-    pin([r + by * ARROWS[event.key][0], c + by * ARROWS[event.key][1]]);
+    pin(model.get("probe").map((at, axis) => at + by * arrow[axis]));
   });
 
   root.addEventListener("keydown", (event) => {
@@ -1119,7 +1098,7 @@ function render({ model, el: host }) {
     planes.node,
     el("div", { class: "kl-settings" }, stride.node, padding.node, mode.node, dilation.node),
     el("div", { class: "kl-settings" }, chooser.node, colour.node, pair.toggle),
-    chooser.below, pair.node, bottom, matrix.row, help, spoken,
+    chooser.below, pair.node, bottom, matrix.row, help, voice.node,
   );
 
   // -- painting
@@ -1139,7 +1118,7 @@ function render({ model, el: host }) {
     shown = edits(now);
     picture = now.colour ? full : (grey ??= greyOf(full));
     const key = [now.padding, now.padding_mode];
-    const fresh = !padded || padded.of !== picture || !same(padded.key, key);
+    const fresh = !padded || padded.of !== picture || !equal(padded.key, key);
     if (fresh) padded = { ...pad(picture, ...key), of: picture, key };
     const by = dividesBy(now);
     const weights = now.kernel.map((row) => row.map((weight) => weight / by));
@@ -1170,16 +1149,16 @@ function render({ model, el: host }) {
   }
 
   function drawControls(now, by) {
-    const known = presets.find((one) => !now.normalise && one.divisor === now.divisor && same(one.kernel, now.kernel));
+    const known = presets.find((one) => !now.normalise && one.divisor === now.divisor && equal(one.kernel, now.kernel));
     preset.show(known?.name ?? "");
-    sees.textContent = known?.sees ?? "A kernel of your own. What does it see?";
+    setText(sees, known?.sees ?? "A kernel of your own. What does it see?");
     size.show(String(now.kernel.length));
     grid.show(now.kernel);
     divisor.show(now.normalise ? by : now.divisor);
     divisor.input.disabled = now.normalise;
     normalise.checked = now.normalise;
     const nothing = now.normalise && Math.abs(sumOf(now.kernel)) < SMALLEST_DIVISOR;
-    note.textContent = nothing ? "The weights sum to 0: there is nothing to divide by, so the sum is divided by 1." : "";
+    setText(note, nothing ? "The weights sum to 0: there is nothing to divide by, so the sum is divided by 1." : "");
     stride.show(now.stride);
     padding.show(now.padding);
     dilation.show(now.dilation);
@@ -1216,7 +1195,6 @@ function render({ model, el: host }) {
     drawn = { height: result.height, width: result.width };
   }
 
-  let speak = null;
   function drawProbe() {
     const now = state();
     const [row, column] = inside(hover ?? now.probe);
@@ -1236,14 +1214,13 @@ function render({ model, el: host }) {
     if (more) {
       matrix.show({ state: now, picture, weights: result.weights, size: [result.height, result.width], pixel: [row, column], patch });
     }
-    clearTimeout(speak);
-    speak = setTimeout(() => (spoken.textContent = text), 500);
+    voice.say(text);
   }
 
   // -- what comes from Python, or from another view of the same lab
   const follow = painter(() => {
     const now = state();
-    if (shown && !refusal(now, full) && !same(edits(now), shown)) {
+    if (shown && !refusal(now, full) && !equal(edits(now), shown)) {
       done.push(shown);
       undone.length = 0;
       gesture = null;
@@ -1279,7 +1256,7 @@ function render({ model, el: host }) {
   return () => {
     resize.disconnect();
     chooser.close();
-    clearTimeout(speak);
+    voice.stop();
     for (const name of watched) model.off(`change:${name}`, changed);
     model.off("change:image", newPicture);
   };

@@ -30,7 +30,7 @@ function axisOf(layer, side) {
   if (layer.kind === "global_pool") return [side, 1, 0, 1, 1, false];
   const { kernel_size: k, stride: s, padding: p, dilation: d = 1 } = layer;
   if (layer.kind !== "conv" && p > Math.floor(k / 2)) return `padding must be at most half of kernel_size ${k}, got ${p}`;
-  const reach = d * (k - 1) + 1;
+  const reach = reachOf(k, d);
   if (reach > side + 2 * p) {
     return `kernel_size ${k} with dilation ${d} spans ${reach} pixels, but size ${side} with padding ${p} per side has ` +
       `only ${side + 2 * p}: use a smaller kernel or more padding`;
@@ -106,7 +106,6 @@ function render({ model, el: host }) {
   const root = mount(host, model, "Layer stack");
   root.classList.add("layer-stack");
   const save = saver(model);
-  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const kinds = model.get("_kinds");
   const numbers = model.get("_numbers");
   const limits = model.get("_limits");
@@ -121,7 +120,7 @@ function render({ model, el: host }) {
 
   function set(patch) {
     for (const [name, value] of Object.entries(patch)) {
-      if (!same(value, model.get(name))) model.set(name, value);
+      if (!equal(value, model.get(name))) model.set(name, value);
     }
     save();
     draw();
@@ -129,31 +128,16 @@ function render({ model, el: host }) {
 
   // -- fields for whole numbers; what is wrong with one stands below the table
   const wrong = el("div", { class: "ls-wrong" });
-  function wholeField(label, [low, high], commit) {
-    const field = numberField(label, {
-      parse: (text) => {
-        const { value, error } = parseNumber(text);
-        return error ? { error: `${label}: ${error}` } : { value };
-      },
-      write: String,
-      step: true,
-      commit: (value) => {
-        if (!Number.isInteger(value) || value < low || value > high) {
-          return `${label} is ${formatNumber(value, 6)}; it must be a whole number from ${low} to ${high}.`;
-        }
-        commit(value);
-        return null;
-      },
-    });
-    const error = field.node.lastElementChild;
+  function bareField(label, range, commit) {
+    const field = wholeField(label, range, commit);
     field.input.setAttribute("aria-label", label);
-    wrong.append(error);
-    return { ...field, drop: () => error.remove() };
+    wrong.append(field.error);
+    return field;
   }
 
   // -- the input's size
   const sides = ["Input channels", "Input height", "Input width"].map((label, axis) =>
-    wholeField(label, [1, limits.input[axis]], (value) => {
+    bareField(label, [1, limits.input[axis]], (value) => {
       const size = [...inputSize()];
       size[axis] = value;
       set({ input_size: size });
@@ -189,7 +173,7 @@ function render({ model, el: host }) {
     const head = el("th", { scope: "row" }, el("label", {}, radio, name));
     const fields = {};
     const places = own ? [] : settings.map((setting) => {
-      const field = wholeField(`Layer ${index}, ${HEADS[setting]}`, numbers[setting], (value) => edit(index - 1, { [setting]: value }));
+      const field = bareField(`Layer ${index}, ${HEADS[setting]}`, numbers[setting], (value) => edit(index - 1, { [setting]: value }));
       fields[setting] = field;
       return el("td", { class: "ls-setting" }, field.input);
     });
@@ -218,17 +202,14 @@ function render({ model, el: host }) {
       else return;
       event.preventDefault();
     }, true);
-    const put = (cell, text) => {
-      if (cell.textContent !== text) cell.textContent = text;
-    };
     return {
       node, radio, up, down,
-      drop: () => Object.values(fields).forEach((field) => field.drop()),
+      drop: () => Object.values(fields).forEach((field) => field.error.remove()),
       show() {
         const layer = index ? layers()[index - 1] : null;
         const row = rows[index];
         const title = own ? row.name : layer ? kinds[layer.kind].label : "Input";
-        put(name, index ? `${index} ${title}` : title);
+        setText(name, index ? `${index} ${title}` : title);
         radio.checked = place.layer === index;
         radio.disabled = !row;
         radio.setAttribute("aria-label", `Look at ${index ? `layer ${index}, ${title}` : "the input"}`);
@@ -240,10 +221,10 @@ function render({ model, el: host }) {
           else if (!fields[setting].input.hidden) fields[setting].restore();
           fields[setting].input.hidden = !used;
         }
-        put(cells.shape, row ? row.shape.join(" × ") : index === rows.length ? "✗ does not fit" : "not reached");
-        put(cells.parameters, row ? thousands(row.parameters) : "");
-        put(cells.macs, row ? thousands(row.macs) : "");
-        for (const key of ["size", "jump", "start"]) put(cells[key], row ? both(row[key]) : "");
+        setText(cells.shape, row ? row.shape.join(" × ") : index === rows.length ? "✗ does not fit" : "not reached");
+        setText(cells.parameters, row ? thousands(row.parameters) : "");
+        setText(cells.macs, row ? thousands(row.macs) : "");
+        for (const key of ["size", "jump", "start"]) setText(cells[key], row ? both(row[key]) : "");
         up.hidden = down.hidden = away.hidden = index === 0;
         up.disabled = index <= 1;
         down.disabled = index >= layers().length;
@@ -288,18 +269,17 @@ function render({ model, el: host }) {
   const export_ = el("details", {}, el("summary", {}, "The stack as nn.Sequential"), code, copy, copied);
 
   // -- the three pictures
-  function figure(kind, title) {
+  function figure(kind) {
     const canvas = el("canvas", { role: "img" });
     const frame = el("div", { class: "ls-frame", "aria-hidden": "true" });
-    const caption = el("figcaption", {}, title);
-    const over = el("div", { class: "ls-over" }, canvas, frame);
-    return { canvas, caption, over, frame, node: el("figure", { class: kind }, caption, over) };
+    const caption = el("figcaption");
+    return { canvas, caption, frame, node: el("figure", { class: kind }, caption, el("div", { class: "ls-over" }, canvas, frame)) };
   }
-  const output = figure("ls-output", "");
-  const theory = figure("ls-theory", "");
-  const effect = figure("ls-effect", "");
+  const output = figure("ls-output");
+  const theory = figure("ls-theory");
+  const effect = figure("ls-effect");
   const said = el("p", { class: "ls-said" });
-  const spoken = el("p", { class: "cw-hidden", role: "status" });
+  const voice = speaker();
   const handle = output.canvas;
   handle.tabIndex = 0;
   handle.setAttribute("role", "application");
@@ -319,20 +299,13 @@ function render({ model, el: host }) {
     return [Math.floor(((event.clientY - rect.top) / rect.height) * handle.height),
       Math.floor(((event.clientX - rect.left) / rect.width) * handle.width)];
   };
-  handle.addEventListener("pointerdown", (event) => {
-    if (event.button === 0) {
-      handle.setPointerCapture(event.pointerId);
-      point(pixelAt(event));
-    }
-  });
-  handle.addEventListener("pointermove", (event) => {
-    if (event.buttons & 1) point(pixelAt(event));
-  });
+  dragged(handle, (event) => point(pixelAt(event)));
   handle.addEventListener("keydown", (event) => {
-    if (!(event.key in ARROWS) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = arrowOf(event);
+    if (!arrow) return;
     event.preventDefault();
     const by = event.shiftKey ? 5 : 1;
-    point(place.pixel.map((at, axis) => at + by * ARROWS[event.key][axis]));
+    point(place.pixel.map((at, axis) => at + by * arrow[axis]));
   });
 
   root.append(
@@ -340,7 +313,7 @@ function render({ model, el: host }) {
       own ? null : preset, own ? null : add, own ? null : reset),
     box, wrong, why, totals,
     el("div", { class: "ls-stage" }, output.node, theory.node, effect.node),
-    said, ...(own ? [] : [export_]), spoken,
+    said, ...(own ? [] : [export_]), voice.node,
     el("p", { class: "ls-hint" }, "Choose a layer in the table, then click a pixel of its output, or walk with the arrow keys. " +
       (own ? "" : "In the table, Alt and an arrow key move a layer, Delete removes it.")));
 
@@ -403,20 +376,12 @@ function render({ model, el: host }) {
   }
 
   const key = () => JSON.stringify([layers().map((layer) => Object.values(layer)), inputSize(), place.layer, place.pixel]);
-  let asked = null; // what Python is painting now
-  let patience = null;
-  let silent = false;
+  const python = patience(() => drawEffect());
   let share = null;
   function ask() {
-    if (asked !== null) return; // one question at a time; the answer leads to the next
-    asked = key();
-    model.send({ do: "paint", layers: layers(), input_size: inputSize(), layer: place.layer, pixel: place.pixel });
-    clearTimeout(patience);
-    patience = setTimeout(() => {
-      asked = null;
-      silent = true;
-      drawEffect();
-    }, 8000);
+    if (python.waiting) return; // one question at a time; the answer leads to the next
+    const question = { do: "paint", layers: layers(), input_size: inputSize(), layer: place.layer, pixel: place.pixel };
+    python.wait(() => model.send(question));
   }
   function drawEffect() {
     const heat = model.get("_heat");
@@ -441,14 +406,12 @@ function render({ model, el: host }) {
     const error = heat.error && (now || heat.of === "") ? heat.error : "";
     effect.caption.textContent = error ? "By gradient: not painted"
       : data ? (most > 0 ? "Its field by gradient" : "By gradient: none flows to the input")
-      : silent ? "Python does not answer: run this cell again" : "By gradient: Python computes …";
+      : python.silent ? SILENCE : "By gradient: Python computes …";
     effect.canvas.setAttribute("aria-label", effect.caption.textContent);
-    if (now) silent = false;
-    else if (!silent && !error) ask();
+    if (!now && !error) ask();
     say(error);
   }
 
-  let speak = null;
   function say(error) {
     const { layer, pixel } = place;
     const [, height, width] = rows[0].shape;
@@ -470,10 +433,8 @@ function render({ model, el: host }) {
     if (share) text += ` Half of its gradient falls on ${thousands(share.count)} pixel${share.count === 1 ? "" : "s"}.`;
     if (error) text += ` The gradient: ${error}.`;
     if (row.note && seen) text += ` ${row.note}`;
-    if (said.textContent === text) return;
-    said.textContent = text;
-    clearTimeout(speak);
-    speak = setTimeout(() => (spoken.textContent = text), 600);
+    setText(said, text);
+    voice.say(text);
   }
 
   function draw() {
@@ -487,7 +448,7 @@ function render({ model, el: host }) {
     if (body.children.length !== count) body.replaceChildren(...lines.map(({ node }) => node));
     lines.forEach((one) => one.show());
     sides.forEach((field, axis) => field.show(inputSize()[axis]));
-    if (why.textContent !== problem) why.textContent = problem;
+    setText(why, problem);
     const sum = (name) => rows.reduce((total, row) => total + (row[name] ?? 0), 0);
     totals.textContent = `${problem ? "So far" : "In all"}: ${thousands(sum("parameters"))} parameters, ${thousands(sum("macs"))} multiplications by a weight (MACs).`;
     add.disabled = count > limits.layers;
@@ -500,9 +461,7 @@ function render({ model, el: host }) {
   }
 
   const answered = () => {
-    clearTimeout(patience);
-    asked = null;
-    silent = false;
+    python.stop();
     drawEffect();
   };
   const names = ["layers", "input_size", "layer", "pixel"].map((name) => `change:${name}`);
@@ -511,8 +470,8 @@ function render({ model, el: host }) {
   model.on("change:_heat", answered);
   draw();
   return () => {
-    clearTimeout(patience);
-    clearTimeout(speak);
+    python.stop();
+    voice.stop();
     names.forEach((name) => model.off(name, follow));
     model.off("change:_heat", answered);
   };

@@ -106,9 +106,7 @@ function render({ model, el: host }) {
   const rate = number("Learning rate", (value) =>
     value > 0 && value <= LARGEST_LR ? put({ lr: value })
       : `A learning rate must be above 0 and at most ${LARGEST_LR}: ${formatNumber(value)} is not.`, Infinity);
-  const steps = number("Steps", (value) =>
-    Number.isInteger(value) && value >= 0 && value <= MOST_STEPS ? setSteps(value)
-      : `Steps are counted: 0, 1, 2, … up to ${MOST_STEPS.toLocaleString("en")}.`, Infinity);
+  const steps = wholeField("Steps", [0, MOST_STEPS], setSteps);
   const button = (text, onclick) => el("button", { type: "button", onclick }, text);
   const further = [1, 10, 100, 1000].map((n) =>
     el("button", { type: "button", "aria-label": `${n} more step${n > 1 ? "s" : ""}`, onclick: () => setSteps(get("steps") + n) }, `+${n}`));
@@ -142,11 +140,9 @@ function render({ model, el: host }) {
       class: "cw-handle", role: "slider", tabindex: "0", "aria-label": `Height of the line on the ${name}, at x = ${x}`,
       "aria-orientation": "vertical", "aria-valuemin": VIEW.y[0], "aria-valuemax": VIEW.y[1],
     });
-    handle.addEventListener("pointerdown", (event) => handle.setPointerCapture(event.pointerId));
-    handle.addEventListener("pointermove", (event) => {
-      if (handle.hasPointerCapture(event.pointerId)) through(i, onPoints.at(event, field)[1]);
-    });
+    dragged(handle, (event) => through(i, onPoints.at(event, field)[1]), () => {});
     handle.addEventListener("keydown", (event) => {
+      if (isCommand(event)) return;
       const by = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10 }[event.key];
       if (!by) return;
       event.preventDefault();
@@ -170,18 +166,14 @@ function render({ model, el: host }) {
   const mapTitle = el("figcaption");
   let onMap = null;
   const moveTo = ([w, h]) => place([w, h - w * away()]);
-  surface.addEventListener("pointerdown", (event) => {
-    surface.setPointerCapture(event.pointerId);
-    moveTo(onMap.at(event, surface));
-  });
-  surface.addEventListener("pointermove", (event) => surface.hasPointerCapture(event.pointerId) && moveTo(onMap.at(event, surface)));
+  dragged(surface, (event) => moveTo(onMap.at(event, surface)));
   surface.addEventListener("keydown", (event) => {
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    const by = arrowOf(event);
     if (!by) return;
     event.preventDefault();
     const fine = event.shiftKey ? 200 : 40;
     const [w, b] = line();
-    moveTo([w + (by[0] * 2 * REACH[0]) / fine, b + w * away() + (by[1] * 2 * REACH[1]) / fine]);
+    moveTo([w + (by[1] * 2 * REACH[0]) / fine, b + w * away() - (by[0] * 2 * REACH[1]) / fine]);
   });
   let painted = null; // for which centring
 
@@ -254,7 +246,7 @@ function render({ model, el: host }) {
     const text = get("readings")[caseOf(h)]
       .replace("{steps}", `${path.length - 1} step${path.length === 2 ? "" : "s"}`).replace("{loss}", formatNumber(walked.loss))
       .replace("{best}", formatNumber(walked.best)).replace("{largest}", formatNumber(walked.largest));
-    if (reading.textContent !== text) reading.textContent = text;
+    setText(reading, text);
     reading.dataset.case = caseOf(h);
     surface.setAttribute("aria-label",
       `Map of the loss. Now: slope ${formatNumber(slopeNow)}, intercept ${formatNumber(interceptNow)}. ` +

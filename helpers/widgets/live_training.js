@@ -53,12 +53,7 @@ function render({ model, el: host }) {
   const start = el("button", { type: "button", class: "cw-primary", onclick: () => press("start") }, "Start");
   const stop = el("button", { type: "button", onclick: () => press("stop") }, "Stop");
   const fields = {
-    epochs: numberField("Epochs", {
-      step: true,
-      parse: (text) => parseNumber(text),
-      write: String,
-      commit: (value) => (Number.isInteger(value) && value >= 1 && value <= 1000 ? set("epochs", value) : "Epochs must be a whole number from 1 to 1000."),
-    }),
+    epochs: wholeField("Epochs", [1, 1000], (value) => set("epochs", value)),
     lr: numberField("Learning rate (lr)", {
       parse: (text) => parseNumber(text),
       write: (value) => formatNumber(value, 6),
@@ -99,7 +94,7 @@ function render({ model, el: host }) {
       answered,
       silent: () => {
         asked = null;
-        silent = "Python is busy with another cell, or does not answer: wait, or run this cell again.";
+        silent = SILENCE;
         show();
       },
     });
@@ -115,7 +110,7 @@ function render({ model, el: host }) {
     bar.classList.toggle("lt-idle", !running);
     const said = asked === "stop" ? "Stopping …" : asked ? "Starting …" : running ? `Training epoch ${Math.min(done + 1, get("_target"))} of ${get("_target")}.` : get("message");
     const words = silent || said || "Nothing is trained yet. Press Start.";
-    if (message.textContent !== words) message.textContent = words;
+    setText(message, words);
     Object.entries(fields).forEach(([name, field]) => field.show(get(name)));
     draw(history, done);
   }

@@ -6,7 +6,6 @@ const SAID = {
   "not reached": "The forward pass stopped before it was called.",
   "not called": "The forward pass did not call it.",
 };
-const PATIENCE = 8000; // milliseconds until Python is said not to answer
 
 const counted = (value) => (value === null ? "unknown" : value.toLocaleString("en"));
 
@@ -33,7 +32,6 @@ function render({ model, el: host }) {
   let shown = []; // the rows that are not inside a closed one
   let lines = new Map(); // path -> its line of the table
   let drawn = [null, null]; // the rows and the open paths that the table shows
-  let patience = null;
 
   const set = (name, value) => {
     model.set(name, value);
@@ -47,15 +45,14 @@ function render({ model, el: host }) {
     write: (value) => value.join(", "),
     commit(value) {
       if (String(value) === String(model.get("input_size"))) return null;
-      set("input_size", value);
       waiting.textContent = "Python runs the model …";
       root.classList.add("mt-stale");
-      clearTimeout(patience);
-      patience = setTimeout(() => (waiting.textContent = "Python does not answer: run this cell again."), PATIENCE);
+      python.wait(() => set("input_size", value));
       return null;
     },
   });
   const waiting = el("span", { class: "mt-waiting", role: "status" });
+  const python = patience(() => (waiting.textContent = SILENCE));
   const openAll = el("button", { type: "button", onclick: () => set("expanded", rows.filter((row) => row.children).map((row) => row.path)) }, "Open all");
   const closeAll = el("button", { type: "button", onclick: () => closeBut([]) }, "Close all");
   const problem = el("p", { class: "cw-error mt-problem", role: "status" });
@@ -97,7 +94,7 @@ function render({ model, el: host }) {
     else closeBut(model.get("expanded").filter((path) => path !== row.path));
   }
   body.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isCommand(event)) return;
     const at = shown.findIndex((row) => row.path === model.get("selected"));
     const row = shown[at];
     if (!row) return;
@@ -191,7 +188,7 @@ function render({ model, el: host }) {
     drawn = now;
     if (model.get("input_size").length) size.show(model.get("input_size"));
     const why = model.get("problem");
-    if (problem.textContent !== why) problem.textContent = why;
+    setText(problem, why);
     problem.hidden = !why;
     const { parameters, trainable, buffers } = model.get("totals");
     totals.textContent = `In all: ${counted(parameters)} parameters, ${trainable === parameters ? "all" : counted(trainable)} of them trainable; ` +
@@ -201,7 +198,7 @@ function render({ model, el: host }) {
 
   const paintSoon = painter(draw);
   const answered = () => {
-    clearTimeout(patience);
+    python.stop();
     waiting.textContent = "";
     root.classList.remove("mt-stale");
     paintSoon();
@@ -211,7 +208,7 @@ function render({ model, el: host }) {
   model.on("change:rows", answered);
   draw();
   return () => {
-    clearTimeout(patience);
+    python.stop();
     names.forEach((name) => model.off(name, paintSoon));
     model.off("change:rows", answered);
   };

@@ -2,7 +2,6 @@
 
 const PER_SECOND = 10; // steps that are played in a second
 const LOWEST = -10; // the loss plot goes down to ten to the power of this
-const SILENT = 4000; // milliseconds without an answer
 const SETTINGS = ["surface", "lr", "momentum", "start"];
 const COLOURS = [
   "#0b3d91", "#c1121f", "#2a7f3e", "#8a4fbf", "#b35900", "#007c89",
@@ -100,38 +99,17 @@ function polyline(context, points, colour, width = 1.6) {
 
 /** A slider with a field for the exact number beside it. `commit(value)` takes what was set. */
 function dial(label, [low, high], { toSlider, fromSlider, commit }) {
-  const error = el("p", { class: "cw-error", role: "alert", id: uniqueId("error"), hidden: true });
   const slider = el("input", { type: "range", min: toSlider(low), max: toSlider(high), step: "any", "aria-label": label });
-  const field = el("input", { type: "text", autocomplete: "off", spellcheck: "false", "aria-label": `${label}, exact number` });
-  let shown = low;
-  const restore = () => {
-    field.value = formatNumber(shown);
-    complain("");
-  };
-  const complain = (text) => {
-    error.textContent = text;
-    error.hidden = !text;
-    field.setAttribute("aria-invalid", String(Boolean(text)));
-    if (text) field.setAttribute("aria-describedby", error.id);
-    else field.removeAttribute("aria-describedby");
-  };
-  const take = () => {
-    if (field.value === formatNumber(shown)) return restore();
-    const { value, error: wrong } = parseNumber(field.value, Infinity);
-    if (wrong) return complain(wrong);
-    if (value < low || value > high) {
-      return complain(`${formatNumber(value)} does not go: ${label} lies between ${formatNumber(low)} and ${formatNumber(high)}.`);
-    }
-    complain("");
-    commit(value);
-  };
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") take();
-    else if (event.key === "Escape") restore();
+  const { input, error, show } = numberField(label, {
+    parse: (text) => parseNumber(text, Infinity),
+    write: formatNumber,
+    commit: (value) => (value >= low && value <= high ? commit(value)
+      : `${formatNumber(value)} does not go: ${label} lies between ${formatNumber(low)} and ${formatNumber(high)}.`),
   });
-  field.addEventListener("blur", take);
+  input.setAttribute("aria-label", `${label}, exact number`);
   slider.addEventListener("input", () => commit(fromSlider(Number(slider.value))));
   slider.addEventListener("keydown", (event) => {
+    if (isCommand(event)) return;
     const by = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 5, PageDown: -5 }[event.key];
     if (!by) return;
     event.preventDefault();
@@ -139,13 +117,11 @@ function dial(label, [low, high], { toSlider, fromSlider, commit }) {
     commit(fromSlider(Math.max(toSlider(low), Math.min(toSlider(high), next))));
   });
   return {
-    node: el("div", { class: "cw-dial" }, el("span", {}, label), el("div", { class: "cw-row" }, slider, field), error),
+    node: el("div", { class: "cw-dial" }, el("span", {}, label), el("div", { class: "cw-row" }, slider, input), error),
     show(value) {
-      const edited = field.value !== formatNumber(shown) && value === shown;
-      shown = value;
       slider.value = toSlider(value);
       slider.setAttribute("aria-valuetext", formatNumber(value));
-      if (!edited) restore();
+      show(value);
     },
   };
 }
@@ -165,36 +141,32 @@ function render({ model, el: host }) {
   let drag = null; // where the start is being dragged to
 
   // What is set goes to Python, one setting at a time: while it computes, only the newest is remembered.
-  const setting = () => JSON.stringify(SETTINGS.map((name) => get(name)));
-  const answered = () => JSON.stringify(SETTINGS.map((name) => get("race").setting[name]));
-  let waiting = null;
+  const answered = () => SETTINGS.every((name) => equal(get(name), get("race").setting[name]));
+  const python = patience(() => ask());
   function ask() {
-    const unsent = Object.entries(wish).some(([name, value]) => JSON.stringify(model.get(name)) !== JSON.stringify(value));
+    const unsent = Object.entries(wish).some(([name, value]) => !equal(model.get(name), value));
     if (!unsent) Object.keys(wish).forEach((name) => delete wish[name]);
-    if (!unsent && setting() === answered()) return tell("");
+    if (!unsent && answered()) return tell("");
     const { lr, momentum } = get("race").setting;
     const old = `The picture still shows lr ${formatNumber(lr)}, momentum ${formatNumber(momentum)}.`;
-    tell(`Computing … ${old}`);
-    if (waiting !== null) return;
-    waiting = setTimeout(() => {
-      waiting = null;
-      tell(`Python does not answer: run this cell again. ${old}`);
-    }, SILENT);
-    for (const [name, value] of Object.entries(wish)) {
-      delete wish[name];
-      model.set(name, value);
-    }
-    model.save_changes();
+    tell(`${python.silent ? SILENCE : "Computing …"} ${old}`);
+    if (python.waiting) return;
+    python.wait(() => {
+      for (const [name, value] of Object.entries(wish)) {
+        delete wish[name];
+        model.set(name, value);
+      }
+      model.save_changes();
+    });
   }
   function change(name, value) {
-    if (JSON.stringify(get(name)) === JSON.stringify(value)) return;
+    if (equal(get(name), value)) return;
     wish[name] = value;
     ask();
     show();
   }
   function receive() {
-    clearTimeout(waiting);
-    waiting = null;
+    python.stop();
     read();
     ask();
     show();
@@ -222,7 +194,7 @@ function render({ model, el: host }) {
   });
   const notice = el("p", { class: "cw-computing", role: "status" });
   const tell = (text) => {
-    if (notice.textContent !== text) notice.textContent = text;
+    setText(notice, text);
     root.toggleAttribute("data-busy", Boolean(text));
   };
 
@@ -390,16 +362,11 @@ function render({ model, el: host }) {
     const box = place.node.getBoundingClientRect();
     return clamp([((event.clientX - box.left) / box.width) * 2 * reachX - reachX, reachY - ((event.clientY - box.top) / box.height) * 2 * reachY]);
   };
-  place.node.addEventListener("pointerdown", (event) => {
-    drag = under(event);
-    place.node.setPointerCapture(event.pointerId);
-    show();
-  });
-  place.node.addEventListener("pointermove", (event) => {
-    if (!drag) return;
+  const pull = (event) => {
     drag = under(event);
     show();
-  });
+  };
+  dragged(place.node, (event) => drag && pull(event), pull);
   place.node.addEventListener("pointerup", () => {
     if (drag) change("start", drag);
     drag = null;
@@ -410,7 +377,7 @@ function render({ model, el: host }) {
     show();
   });
   place.node.addEventListener("keydown", (event) => {
-    const by = ARROWS[event.key];
+    const by = arrowOf(event);
     if (!by && event.key !== "Escape") return;
     event.preventDefault();
     drag = null;
@@ -472,7 +439,7 @@ function render({ model, el: host }) {
   draw();
   return () => {
     stop();
-    clearTimeout(waiting);
+    python.stop();
     resized.disconnect();
     heard.forEach(([name, f]) => model.off(`change:${name}`, f));
   };

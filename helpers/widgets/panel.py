@@ -11,7 +11,7 @@ class Panel(Widget):
     """A widget whose buttons ask Python to do something.
 
     A request {"do": "name", …} from the browser calls the method `_do_name(request)`; what it returns, a dict or None,
-    goes back as the answer. What it raises becomes a sentence in `message`, never a traceback.
+    goes back as the answer, with the request's id. What it raises becomes a sentence in `message`, never a traceback.
     """
 
     message = t.Unicode("").tag(sync=True)  # the last sentence for the learner
@@ -29,4 +29,5 @@ class Panel(Widget):
             answer = action(request) or {}
         except (t.TraitError, ValueError, OSError) as error:
             self.message, answer = str(error), {}
-        self.send({"done": name, **answer})
+        given = {"id": request["id"]} if "id" in request else {}
+        self.send({"done": name, **given, **answer})

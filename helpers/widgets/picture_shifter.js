@@ -81,11 +81,7 @@ function render({ model, el: host }) {
       const place = (n, length) => Math.max(0, Math.min(SIDE - 1, Math.floor((n / length) * SIDE))) - LARGEST_SHIFT;
       setShift(place(event.clientY - box.top, box.height), place(event.clientX - box.left, box.width));
     };
-    map.addEventListener("pointerdown", (event) => {
-      map.setPointerCapture(event.pointerId);
-      point(event);
-    });
-    map.addEventListener("pointermove", (event) => event.buttons && point(event));
+    dragged(map, point);
     const node = el("section", { class: "ps-panel", "aria-label": name }, el("h4", {}, name), verdict,
       ...bars.map(({ row }) => row), map, told);
     return { node, bars, verdict, map, told, which };
@@ -166,7 +162,7 @@ function render({ model, el: host }) {
       parts.push(`${names[panel.which]} says ${classes[says]}, ${values[says].toFixed(2)}, ${says === label ? "right" : "wrong"}.`);
     }
     const text = `Moved: ${words}. ${parts.join(" ")}`;
-    if (summary.textContent !== text) summary.textContent = text;
+    setText(summary, text);
   }
 
   const repaint = painter(draw);

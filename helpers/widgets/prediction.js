@@ -70,7 +70,7 @@ function render({ model, el: host }) {
     return { field: list, follow, read: () => get("guess") };
   }
 
-  function numberField(button) {
+  function guessField(button) {
     const error = el("p", { class: "cw-error", id: ids.error, role: "alert" });
     const input = el("input", {
       type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false", size: 14,
@@ -108,7 +108,7 @@ function render({ model, el: host }) {
 
   function drawForm() {
     const button = el("button", { type: "submit", class: "cw-primary" }, "Commit my guess");
-    open = (numeric ? numberField : choiceField)(button);
+    open = (numeric ? guessField : choiceField)(button);
     const { field, read } = open;
     const question = el("p", { class: "cw-question", id: ids.question }, ...inline(get("question")));
     const group = numeric ? field : el("div", { role: "radiogroup", "aria-labelledby": ids.question }, field);

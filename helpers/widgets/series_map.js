@@ -29,8 +29,9 @@ function render({ model, el: host }) {
       "Your progress is one file on this machine. Nothing leaves it, unless you take the exported file along."));
 
   function say(sentence) {
-    message.textContent = sentence;
+    setText(message, sentence);
   }
+  const tell = () => say(model.get("message"));
 
   function save() {
     ask(model, { do: "export" }, {
@@ -50,8 +51,7 @@ function render({ model, el: host }) {
     if (!chosen) return;
     const text = chosen.size > 1e6 ? null : await chosen.text();
     file.value = "";
-    model.set("message", "");
-    ask(model, { do: "import", name: chosen.name, text }, { silent });
+    ask(model, { do: "import", name: chosen.name, text }, { silent, answered: tell });
   }
 
   function room({ number, title, question, link, passed, total }) {
@@ -67,7 +67,7 @@ function render({ model, el: host }) {
     }
     return el("li", { class: `cw-room cw-panel-row${link ? "" : " coming"}` },
       el("span", { class: "cw-number", "aria-hidden": "true" }, String(number)),
-      el("div", { class: "cw-what" }, el("p", { class: "cw-room-name" }, name), el("p", {}, question)),
+      el("div", {}, el("p", { class: "cw-room-name" }, name), el("p", {}, question)),
       done);
   }
 
@@ -78,19 +78,20 @@ function render({ model, el: host }) {
     if (focused) list.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
     const sum = (name) => rooms.reduce((all, one) => all + one[name], 0);
     total.textContent = `${sum("passed")} of ${sum("total")} exercises passed.`;
-    if (model.get("message")) say(model.get("message"));
   }
 
   const repaint = painter(draw);
-  const names = ["change:rooms", "change:message"];
-  names.forEach((name) => model.on(name, repaint));
+  model.on("change:rooms", repaint);
+  model.on("change:message", tell);
   draw();
+  tell();
   // Exercises are passed in other notebooks: look again whenever the map comes into view.
   const seen = new IntersectionObserver(([entry]) => entry.isIntersecting && ask(model, { do: "refresh" }));
   seen.observe(root);
   return () => {
     seen.disconnect();
-    names.forEach((name) => model.off(name, repaint));
+    model.off("change:rooms", repaint);
+    model.off("change:message", tell);
   };
 }
 

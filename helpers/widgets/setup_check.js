@@ -56,7 +56,7 @@ function render({ model, el: host }) {
       : count("waiting") ? "Checking …"
       : count("look") ? "Ready. The lines marked “! look” are worth reading."
       : "Ready: everything is there.";
-    if (verdict.textContent !== said) verdict.textContent = said;
+    setText(verdict, said);
     rows.replaceChildren(...lines.map(({ name, status, text }) =>
       el("li", { class: `cw-check cw-panel-row ${status}` },
         el("span", { class: "cw-check-status" }, `${STATUS[status][0]} ${STATUS[status][1]}`),

@@ -21,6 +21,26 @@ function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** Write `text` into `node` if it is not there yet: a screen reader would read it out again. */
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** A line for screen readers alone: `say(text)` is heard once nothing has changed for half a second. */
+function speaker() {
+  const node = el("p", { class: "cw-hidden", role: "status" });
+  let timer = null;
+  const stop = () => clearTimeout(timer);
+  return {
+    node,
+    stop,
+    say(text) {
+      stop();
+      timer = setTimeout(() => setText(node, text), 500);
+    },
+  };
+}
+
 /** A name that no other element on the page has, for aria-labelledby, label for= and the like. */
 function uniqueId(prefix) {
   uniqueId.count = (uniqueId.count ?? 0) + 1;
@@ -64,16 +84,50 @@ function painter(draw) {
   };
 }
 
-/** Send what was set to Python, at most every `wait` milliseconds, and the last state always. */
-function saver(model, wait = 100) {
+/** Send what was set to Python, at most every 100 milliseconds, and the last state always. */
+function saver(model) {
   let timer = null;
   return () => {
     if (timer !== null) return;
     timer = setTimeout(() => {
       timer = null;
       model.save_changes();
-    }, wait);
+    }, 100);
   };
+}
+
+const SILENCE = "Python is busy with another cell, or does not answer: wait. If this stays, run this cell again.";
+
+/**
+ * Wait for Python, however late it answers: `wait(send)` asks, `stop()` ends it. `silent` is called, and stands in the
+ * result, once there has been no answer for four seconds, or where the question cannot be sent.
+ */
+function patience(silent) {
+  let timer = null;
+  const giveUp = () => {
+    self.silent = true;
+    silent();
+  };
+  const self = {
+    waiting: false,
+    silent: false,
+    stop() {
+      clearTimeout(timer);
+      self.waiting = self.silent = false;
+    },
+    wait(send) {
+      self.stop();
+      self.waiting = true;
+      timer = setTimeout(giveUp, 4000);
+      try {
+        send();
+      } catch {
+        clearTimeout(timer);
+        giveUp();
+      }
+    },
+  };
+  return self;
 }
 
 const LARGEST = 1e6;
@@ -110,7 +164,32 @@ function formatNumber(value, digits = 4) {
   return (text === "-0" ? "0" : text).replace("-", "−");
 }
 
+/** A number in a few characters: 0.25, 12.5, 1234. */
+const short = (value) => formatNumber(Number(value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0)), 6);
+
+/** Whether two values that JSON can write are equal. */
+const equal = (one, other) => one === other || JSON.stringify(one) === JSON.stringify(other);
+
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/** Whether a key is meant for the browser or the system: Alt and ← goes back a page. */
+const isCommand = (event) => event.altKey || event.ctrlKey || event.metaKey;
+
+/** Where an arrow key leads, [down, right]; undefined for every other key. */
+const arrowOf = (event) => (isCommand(event) ? undefined : ARROWS[event.key]);
+
+/** Call `press` where the first button or a finger goes down on `node`, then `move` wherever it is dragged. */
+function dragged(node, move, press = move) {
+  node.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    node.setPointerCapture(event.pointerId);
+    press(event);
+  });
+  node.addEventListener("pointermove", (event) => node.hasPointerCapture(event.pointerId) && move(event));
+}
+
+/** How many pixels a kernel of `size` taps spans. */
+const reachOf = (size, dilation) => dilation * (size - 1) + 1;
 
 /** Which pixel of the image stands at place `at` of the padded axis; −1 for a padded zero. */
 function source(at, size, padding, mode) {
@@ -120,6 +199,14 @@ function source(at, size, padding, mode) {
   if (mode === "replicate") return i < 0 ? 0 : size - 1;
   if (mode === "reflect") return i < 0 ? -i : 2 * (size - 1) - i;
   return (i + size) % size;
+}
+
+/** Why a picture whose shorter side has `shorter` pixels has no such padding, in one sentence; null when it has. */
+function paddingRefusal(mode, padding, shorter) {
+  const side = `the shorter side, ${shorter} ${shorter === 1 ? "pixel" : "pixels"}.`;
+  if (mode === "reflect" && padding >= shorter) return `Padding ${padding} is too much: reflect needs less than ${side}`;
+  if (mode === "circular" && padding > shorter) return `Padding ${padding} is too much: circular needs at most ${side}`;
+  return null;
 }
 
 /** The picture, its channels one after the other, with `padding` pixels more on each side. */
@@ -179,6 +266,7 @@ function numberField(label, { parse, write, commit, step }) {
     if (refused) complain(input, error, refused);
   };
   input.addEventListener("keydown", (event) => {
+    if (isCommand(event)) return;
     const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (event.key === "Enter") take();
     else if (event.key === "Escape") restore();
@@ -190,17 +278,32 @@ function numberField(label, { parse, write, commit, step }) {
   const button = (sign, by) => el("button", { type: "button", class: "cw-step", tabindex: "-1", "aria-label": `${label} ${sign}1`, onclick: () => stepBy(by) }, sign);
   return {
     input,
+    error,
     restore,
     node: el("div", { class: "cw-field" }, el("label", { for: id }, label),
       el("div", { class: "cw-with-steps" }, step && button("−", -1), input, step && button("+", 1)), error),
     dirty: () => input.value !== shown,
     show(value) {
       const text = write(value);
-      const untouched = input.value === shown;
+      if (text === shown && input.value !== shown) return; // typed, and not taken yet
       shown = text;
-      if (untouched || !input.hasAttribute("aria-invalid")) restore();
+      restore();
     },
   };
+}
+
+/** A field for a whole number, with steps. */
+function wholeField(label, [low, high], commit) {
+  return numberField(label, {
+    parse(text) {
+      const { value, error } = parseNumber(text);
+      return error ? { error: `${label}: ${error}` } : { value };
+    },
+    write: String,
+    step: true,
+    commit: (value) => (Number.isInteger(value) && value >= low && value <= high ? commit(value)
+      : `${label} is ${formatNumber(value, 6)}; it must be a whole number from ${low} to ${high}.`),
+  });
 }
 
 /** A labelled choice. `commit` returns a sentence or null. */
@@ -307,19 +410,15 @@ function shiftInWords([down, right]) {
 function shiftByHand(canvas, get, set) {
   const clamp = (n) => Math.max(-LARGEST_SHIFT, Math.min(LARGEST_SHIFT, n));
   const put = (down, right) => set(clamp(down), clamp(right));
-  let drag = null;
-  canvas.addEventListener("pointerdown", (event) => {
-    drag = { x: event.clientX, y: event.clientY, from: get(), pixel: canvas.clientWidth / canvas.width };
-    canvas.setPointerCapture(event.pointerId);
+  let start = null;
+  dragged(canvas, (event) => {
+    put(start.from[0] + Math.round((event.clientY - start.y) / start.pixel),
+      start.from[1] + Math.round((event.clientX - start.x) / start.pixel));
+  }, (event) => {
+    start = { x: event.clientX, y: event.clientY, from: get(), pixel: canvas.clientWidth / canvas.width };
   });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!drag) return;
-    put(drag.from[0] + Math.round((event.clientY - drag.y) / drag.pixel),
-      drag.from[1] + Math.round((event.clientX - drag.x) / drag.pixel));
-  });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (drag = null));
   canvas.addEventListener("keydown", (event) => {
-    const step = ARROWS[event.key];
+    const step = arrowOf(event);
     if (!step && event.key !== "Escape") return;
     event.preventDefault();
     const [down, right] = get();

@@ -12,22 +12,17 @@ const COLOUR = { window: "#ffa64d", under: "#000", pixel: "#2f7fd6", halo: "#fff
 
 // ---- what is computed ---------------------------------------------------------------------------------------------
 
-const reach = (k, d) => d * (k - 1) + 1;
-const room = (size, k, p, d) => size + 2 * p - reach(k, d);
+const room = (size, k, p, d) => size + 2 * p - reachOf(k, d);
 const outputSize = (size, { kernel_size: k, stride: s, padding: p, dilation: d }) => Math.floor(room(size, k, p, d) / s) + 1;
 const some = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 /** Why these settings do not go together, in one sentence; null when they do. */
 function refusal({ image, kernel_size: k, padding: p, dilation: d, padding_mode: mode }) {
   const shorter = Math.min(image.length, image[0].length);
-  if (mode === "reflect" && p >= shorter) {
-    return `Padding ${p} does not fit: reflect needs less than the input's shorter side, ${some(shorter, "pixel")}.`;
-  }
-  if (mode === "circular" && p > shorter) {
-    return `Padding ${p} does not fit: circular needs at most the input's shorter side, ${some(shorter, "pixel")}.`;
-  }
+  const refused = paddingRefusal(mode, p, shorter);
+  if (refused) return refused;
   if (room(shorter, k, p, d) < 0) {
-    return `Kernel size ${k} with dilation ${d} spans ${reach(k, d)} pixels, but the shorter side, ${shorter} with padding ${p}, has only ${shorter + 2 * p}.`;
+    return `Kernel size ${k} with dilation ${d} spans ${reachOf(k, d)} pixels, but the shorter side, ${shorter} with padding ${p}, has only ${shorter + 2 * p}.`;
   }
   return null;
 }
@@ -184,8 +179,6 @@ function board(label, help) {
   return self;
 }
 
-const brief = (value) => formatNumber(Number(value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0)), 6);
-
 // ---- the widget ---------------------------------------------------------------------------------------------------
 
 function render({ model, el: host }) {
@@ -194,7 +187,6 @@ function render({ model, el: host }) {
   const save = saver(model);
   const get = (name) => model.get(name);
   const state = () => Object.fromEntries(SETTINGS.map((name) => [name, get(name)]));
-  const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
   const presets = get("_presets");
 
   let walk = null;
@@ -219,37 +211,17 @@ function render({ model, el: host }) {
     const onGrid = next.pixel && [height, width].every((side, axis) => next.pixel[axis] >= -p && next.pixel[axis] < side + p);
     if (!onGrid) next.pixel = null;
     own = true;
-    for (const [name, value] of Object.entries(next)) if (!same(value, get(name))) model.set(name, value);
+    for (const [name, value] of Object.entries(next)) if (!equal(value, get(name))) model.set(name, value);
     own = false;
     draw();
     save();
   }
 
   // -- the settings
-  const numbers = (name, text) => numberField(text ?? WHOLE[name][0], {
-    parse: parseNumber,
-    write: String,
-    step: true,
-    commit: (value) => {
-      const [label, low, high] = WHOLE[name];
-      if (!Number.isInteger(value) || value < low || value > high) {
-        return `${label} is ${formatNumber(value, 6)}; it must be a whole number from ${low} to ${high}.`;
-      }
-      return change({ [name]: value });
-    },
-  });
-  const sized = (label, axis) => numberField(label, {
-    parse: parseNumber,
-    write: String,
-    step: true,
-    commit: (value) => {
-      if (!Number.isInteger(value) || value < 1 || value > LARGEST_SIDE) {
-        return `${label} is ${formatNumber(value, 6)}; it must be a whole number from 1 to ${LARGEST_SIDE}.`;
-      }
-      const size = [get("image").length, get("image")[0].length];
-      size[axis] = value;
-      return change({ image: cut(named() ? presets[named()] : memory, ...size) });
-    },
+  const sized = (label, axis) => wholeField(label, [1, LARGEST_SIDE], (value) => {
+    const size = [get("image").length, get("image")[0].length];
+    size[axis] = value;
+    return change({ image: cut(named() ? presets[named()] : memory, ...size) });
   });
   const cut = (grid, height, width) =>
     Array.from({ length: height }, (_, r) => Array.from({ length: width }, (_, c) => grid[r]?.[c] ?? 0));
@@ -263,7 +235,8 @@ function render({ model, el: host }) {
     return name ? change({ image: cut(presets[name], image.length, image[0].length) }) : null;
   });
   const [height, width] = [sized("Height", 0), sized("Width", 1)];
-  const whole = Object.fromEntries(Object.keys(WHOLE).map((name) => [name, numbers(name)]));
+  const whole = Object.fromEntries(Object.entries(WHOLE).map(([name, [label, ...range]]) =>
+    [name, wholeField(label, range, (value) => change({ [name]: value }))]));
   const mode = choice("Padding with", MODES.map((name) => [name, name]), (value) => change({ padding_mode: value }));
   const weights = choice("Weights", Object.entries(WEIGHTS), (value) => change({ weights: value }));
 
@@ -343,11 +316,12 @@ function render({ model, el: host }) {
     if (pixel && inImage(pixel)) edit(pixel, written(pixel));
   });
   input.node.addEventListener("keydown", (event) => {
-    if (event.target === editor || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target === editor || isCommand(event)) return;
     const { pixel, padding } = state();
-    if (event.key in ARROWS) {
+    const arrow = arrowOf(event);
+    if (arrow) {
       const [h, w] = [walk.height, walk.width];
-      const [dr, dc] = pixel ? ARROWS[event.key] : [0, 0];
+      const [dr, dc] = pixel ? arrow : [0, 0];
       const [r, c] = pixel ?? [0, 0];
       choose([Math.max(-padding, Math.min(h + padding - 1, r + dr)), Math.max(-padding, Math.min(w + padding - 1, c + dc))]);
     } else if (event.key === "Escape") choose(null);
@@ -393,7 +367,7 @@ function render({ model, el: host }) {
     walkTo(r * walk.output.width + c);
   });
   output.node.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isCommand(event)) return;
     const step = get("step");
     const row = walk.output.width;
     const to = { ArrowLeft: step - 1, ArrowRight: step + 1, Home: 0, End: last() }[event.key];
@@ -416,19 +390,9 @@ function render({ model, el: host }) {
   const puzzle = get("_puzzle");
   const tried = Object.fromEntries(Object.keys(WHOLE).map((name) => [name, puzzle.ranges[name][0]]));
   Object.assign(tried, { kernel_size: 3 });
-  const guesses = Object.fromEntries(Object.entries(WHOLE).map(([name, [label]]) => [name, numberField(label, {
-    parse: parseNumber,
-    write: String,
-    step: true,
-    commit: (value) => {
-      const [low, high] = puzzle.ranges[name];
-      if (!Number.isInteger(value) || value < low || value > high) {
-        return `${label} is ${formatNumber(value, 6)}; the puzzle takes whole numbers from ${low} to ${high}.`;
-      }
-      tried[name] = value;
-      guesses[name].show(value);
-      return null;
-    },
+  const guesses = Object.fromEntries(Object.entries(WHOLE).map(([name, [label]]) => [name, wholeField(label, puzzle.ranges[name], (value) => {
+    tried[name] = value;
+    guesses[name].show(value);
   })]));
   const told = el("p", { class: "ww-told", role: "status" });
   const found = el("ul", { class: "ww-found", "aria-label": "found" });
@@ -438,7 +402,7 @@ function render({ model, el: host }) {
     const { size, target, count } = puzzle;
     const { kernel_size: k, padding: p, dilation: d } = tried;
     if (room(size, k, p, d) < 0) {
-      told.textContent = `That does not fit: the kernel spans ${reach(k, d)} pixels, and ${size} with padding ${p} are only ${size + 2 * p}.`;
+      told.textContent = `That does not fit: the kernel spans ${reachOf(k, d)} pixels, and ${size} with padding ${p} are only ${size + 2 * p}.`;
       return;
     }
     const after = outputSize(size, tried);
@@ -449,7 +413,7 @@ function render({ model, el: host }) {
     const one = [k, tried.stride, p, k === 1 ? 1 : d];
     const note = k === 1 && d > 1 ? " A kernel of one tap has nothing to dilate: this is the same as dilation 1." : "";
     const list = get("found");
-    if (list.some((other) => same(other, one))) {
+    if (list.some((other) => equal(other, one))) {
       told.textContent = `You have that one already.${note}`;
       return;
     }
@@ -462,7 +426,7 @@ function render({ model, el: host }) {
   }
   function drawPuzzle() {
     const list = get("found");
-    score.textContent = `Found: ${list.length} of ${puzzle.count}.`;
+    setText(score, `Found: ${list.length} of ${puzzle.count}.`);
     found.replaceChildren(...list.map((one) => el("li", {}, asText(one))));
   }
   const between = (name) => `${WHOLE[name][0].toLowerCase()} ${puzzle.ranges[name].join(" to ")}`;
@@ -471,7 +435,7 @@ function render({ model, el: host }) {
   const formulas = el("p", { class: "ww-formula", role: "status" });
   const sums = el("p", { class: "ww-sum" });
   const about = el("p", { class: "ww-about" });
-  const spoken = el("p", { class: "cw-hidden", role: "status", "aria-live": "polite" });
+  const voice = speaker();
   const inputColumn = el("figure", { class: "ww-first" }, el("figcaption", {}, el("h4", {}, "Input"), inputSize), input.node, editError);
   const outputColumn = el("figure", {}, el("figcaption", {}, el("h4", {}, "Output"), outputSizeText), output.node,
     el("div", { class: "ww-controls" }, first, back, play, on, end, count));
@@ -488,7 +452,7 @@ function render({ model, el: host }) {
       el("p", {}, `Find every setting that makes ${puzzle.target} pixels out of ${puzzle.size}, with ${Object.keys(WHOLE).map(between).join(", ")}. There are ${puzzle.count}.`),
       el("div", { class: "ww-guess" }, ...Object.values(guesses).map(({ node }) => node), el("button", { type: "button", class: "cw-primary", onclick: guess }, "Try")),
       told, score, found),
-    inputHelp, outputHelp, spoken,
+    inputHelp, outputHelp, voice.node,
   );
 
   // -- painting
@@ -528,7 +492,7 @@ function render({ model, el: host }) {
     };
     const lines = walk.height === walk.width ? [line("row and column", walk.height)] : [line("row", walk.height), line("column", walk.width)];
     const rule = el("span", { class: "ww-rule" }, "⌊(in + 2p − d(k − 1) − 1) / s⌋ + 1");
-    formulas.replaceChildren(rule, ...lines.map((text) => el("span", {}, text)));
+    if (formulas.textContent !== rule.textContent + lines.join("")) formulas.replaceChildren(rule, ...lines.map((text) => el("span", {}, text)));
     inputSize.textContent = `${walk.height} × ${walk.width}${now.padding ? `, padded ${walk.padded.height} × ${walk.padded.width}` : ""}`;
     outputSizeText.textContent = `${walk.output.height} × ${walk.output.width}`;
   }
@@ -559,7 +523,7 @@ function render({ model, el: host }) {
           const [y, x] = [r - p, c - p];
           const rim = y < 0 || x < 0 || y >= walk.height || x >= walk.width;
           const note = rim && mode !== "zeros" && input.cell >= 34 ? `← ${rows.sources[r]}, ${columns.sources[c]}` : "";
-          input.write(r, c, brief(value), color, { quiet: rim, note, halo: isUnread(walk, p, r, c) ? background : null });
+          input.write(r, c, short(value), color, { quiet: rim, note, halo: isUnread(walk, p, r, c) ? background : null });
         }
       }
     }
@@ -598,7 +562,7 @@ function render({ model, el: host }) {
     output.lines();
     if (cell >= WRITTEN) {
       for (let i = 0; i <= step; i++) {
-        output.write(Math.floor(i / width), i % width, brief(data[i]), colours(data[i], walk.outShades).color);
+        output.write(Math.floor(i / width), i % width, short(data[i]), colours(data[i], walk.outShades).color);
       }
     }
     walk.readers = [];
@@ -620,11 +584,10 @@ function render({ model, el: host }) {
     first.disabled = back.disabled = step <= 0;
     on.disabled = end.disabled = step >= last();
     const text = timer !== null ? "Pause" : still.matches ? "Show all" : "Play";
-    if (play.textContent !== text) play.textContent = text;
+    setText(play, text);
     count.textContent = `window ${step + 1} of ${last() + 1}`;
   }
 
-  let speak = null;
   function drawSums({ step, pixel, padding: p, kernel_size: k, weights: kind, padding_mode: mode }) {
     const { padded, rows, columns, output: out } = walk;
     const [row, column] = [Math.floor(step / out.width), step % out.width];
@@ -648,8 +611,8 @@ function render({ model, el: host }) {
     about.textContent = text;
     input.node.setAttribute("aria-label", `The padded input, ${padded.height} × ${padded.width}. ${pixel ? text : ""}`);
     output.node.setAttribute("aria-label", `The output, ${out.height} × ${out.width}, filled up to window ${step + 1}.`);
-    clearTimeout(speak);
-    if (timer === null) speak = setTimeout(() => (spoken.textContent = `Output row ${row}, column ${column}: ${value}. ${pixel ? text : ""}`), 500);
+    if (timer === null) voice.say(`Output row ${row}, column ${column}: ${value}. ${pixel ? text : ""}`);
+    else voice.stop();
   }
 
   // -- what comes from Python, or from another view of the same walker
@@ -683,7 +646,7 @@ function render({ model, el: host }) {
   still.addEventListener("change", motion);
   return () => {
     pause();
-    clearTimeout(speak);
+    voice.stop();
     resize.disconnect();
     still.removeEventListener("change", motion);
     for (const name of watched) model.off(`change:${name}`, changed);
