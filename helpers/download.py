@@ -226,7 +226,7 @@ def fetch(
     is not fetched again. Two fetches of the same data into one folder do not run at once: the second is refused.
 
     Args:
-        name: "cifar10" (170 MB to download, 186 MB on disk) or "mnist" (11 MB, 55 MB).
+        name: "cifar10" (170 MB to download, 186 MB on disk) or "mnist" (12 MB, 55 MB).
         root: the folder to fill, made if it is missing; None means the project's folder `data`.
         progress: called with the bytes that are here and the bytes in all, after every piece. What it raises ends the
             fetch and is raised here.
@@ -536,7 +536,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
         "fetch",
-        help="download CIFAR-10 (170 MB) or MNIST (11 MB)",
+        help="download CIFAR-10 (170 MB) or MNIST (12 MB)",
         description="Download real data, check it and unpack it. Started again, it continues where it broke off.",
     )
     command.add_argument("name", choices=list(PUBLISHED))

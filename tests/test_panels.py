@@ -379,7 +379,7 @@ def test_cancel_keeps_what_came_and_the_next_fetch_continues(server, tmp_path: P
     assert 0 < status["done"] < status["total"]
     assert "was stopped: what came so far is kept" in panel.message
     again = DataPanel(tmp_path)
-    assert again.status["mnist"]["text"] == status["text"] == f"In part: {status['done'] // 10**6} of 2 MB."
+    assert again.status["mnist"]["text"] == status["text"] == f"In part: {status['done'] / 1e6:.0f} of 2 MB."
     first = []
     again.observe(lambda change: first.append(change.new["mnist"]["done"]), "sets")
     again.fetch("mnist").join(20)

@@ -295,21 +295,21 @@ def test_the_data_panel_shows_progress_and_one_button_at_a_time(page, tmp_path) 
     panel = DataPanel(tmp_path)
     draw(page, panel)
     assert page.get_by_role("progressbar").count() == 0
-    page.get_by_role("button", name="Fetch MNIST (11 MB)").click()
+    page.get_by_role("button", name="Fetch MNIST (12 MB)").click()
     assert requests(page) == [{"do": "fetch", "name": "mnist"}]
     sets = panel.status
-    sets["mnist"] |= {"state": "running", "done": 4_300_000, "text": "Coming: 4 of 11 MB."}
+    sets["mnist"] |= {"state": "running", "done": 4_300_000, "text": "Coming: 4 of 12 MB."}
     receive(page, "sets", sets)
     bar = page.get_by_role("progressbar", name="MNIST")
     values = [bar.get_attribute(f"aria-value{name}") for name in ("min", "now", "max", "text")]
-    assert values == ["0", "4", "11", "4 of 11 MB"]
+    assert values == ["0", "4", "12", "4 of 12 MB"]
     assert page.get_by_role("button", name="Fetch CIFAR-10").is_disabled()
     assert page.evaluate("document.activeElement.textContent") == "Cancel", "the focus stays on the button"
     page.keyboard.press("Enter")
     assert requests(page)[-1] == {"do": "cancel", "name": "mnist"}
     sets["mnist"]["state"] = "partial"
     receive(page, "sets", sets)
-    assert page.get_by_role("button", name="Continue at 4 of 11 MB").is_enabled()
+    assert page.get_by_role("button", name="Continue at 4 of 12 MB").is_enabled()
     sets["mnist"]["state"] = "complete"
     receive(page, "sets", sets)
     assert page.get_by_role("button", name="MNIST").count() == 0

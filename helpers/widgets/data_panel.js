@@ -1,4 +1,4 @@
-const megabytes = (bytes) => String(Math.floor(bytes / 1e6));
+const megabytes = (bytes) => String(Math.round(bytes / 1e6));
 
 function render({ model, el: host }) {
   const root = mount(host, model, "Data panel");

@@ -182,7 +182,7 @@ class DataPanel(Panel):
         title = "Data"
         lines = [
             f"Built in: {BUILT_IN}",
-            "Real, fetched when you ask for it: CIFAR-10 (170 MB) and MNIST (11 MB).",
+            "Real, fetched when you ask for it: CIFAR-10 (170 MB) and MNIST (12 MB).",
         ]
         return plots.to_png(plots.card(title, lines).figure), "\n".join([title, *lines])
 
@@ -200,4 +200,4 @@ def _size(path: Path) -> int | None:
 
 
 def _megabytes(done: int, total: int) -> str:
-    return f"{done // 10**6} of {total // 10**6} MB"
+    return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
