@@ -21,7 +21,7 @@ help:
 lab: $(READY) ## open the workbook in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.ip=localhost $(LAB_ARGS) notebooks/00_start_here.ipynb
 
-# Two workers share the cores: a thread of torch's that waits must not spin.
+# The workers share the cores: a thread of torch's that waits must not spin.
 test: known-device $(READY) ## style, units, exercises, notebooks, browser (DEVICE=cuda on a GPU, PYTEST_ARGS="-k shapes" for a part)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -29,7 +29,7 @@ test: known-device $(READY) ## style, units, exercises, notebooks, browser (DEVI
 		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg $(PYTEST_ARGS)
 
 test-all: override PYTEST_ARGS += -m ""
-test-all: export WORKBOOK_SEEDS ?= 12
+test-all: export WORKBOOK_SEEDS ?= 6
 test-all: test ## the same, and the tests that take minutes
 
 notebooks: $(READY) ## build and run notebooks/*.ipynb from notebooks/src/*.py

@@ -44,7 +44,7 @@ class ByPart(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        long = re.search(r"test_(exercises|faults|jupyterlab|notebooks)\b", file)
+        long = re.search(r"test_(exercises|faults|jupyterlab|mutants|notebooks)\b", file)
         part = re.search(r"\d\d_\w+|\w+\.\w+", test) if long else None
         return f"{file} {part[0]}" if part else file
 
@@ -55,8 +55,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByPart:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what runs a whole notebook: begun last, one such part would keep one worker busy and the rest idle."""
-    items.sort(key=lambda item: not re.search(r"test_(jupyterlab|notebooks)\.py|\.ipynb", item.nodeid))
+    """Begin with the parts that take long: begun last, one of them would keep one worker busy and the rest idle."""
+    items.sort(key=lambda item: not re.search(r"test_(faults|jupyterlab|mutants|notebooks)\.py|\.ipynb", item.nodeid))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

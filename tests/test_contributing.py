@@ -78,6 +78,7 @@ def test_the_example_is_in_the_house_s_style(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_exercise_and_the_widget_are_proven_and_the_notebook_has_the_form(run: Callable[..., str]) -> None:
     run("-c", "import build, nbformat; nbformat.write(build.read(*build.SOURCES), build.notebook_of(*build.SOURCES))")
     files = [f"tests/test_{name}.py" for name in ("exercises", "upsampler", "base", "imports", "notebooks")]

@@ -28,6 +28,18 @@ def of(items):
     )
 
 
+def in_turn(items):
+    """Return parameters (exercise, item) for all pairs; a third of them, another for each exercise, is not slow."""
+    return pytest.mark.parametrize(
+        ("exercise", "item"),
+        [
+            pytest.param(exercise, item, id=f"{exercise.name}-{item}", marks=[pytest.mark.slow] if (i + j) % 3 else [])
+            for i, exercise in enumerate(EXERCISES)
+            for j, item in enumerate(items)
+        ],
+    )
+
+
 each = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
 
 
@@ -268,7 +280,7 @@ def changed(exercise, change):
     return mutant
 
 
-@of(lambda exercise: RESULT_MUTANTS)
+@in_turn(RESULT_MUTANTS)
 def test_mutated_solutions_are_refused(exercise, item):
     mutant = changed(exercise, RESULT_MUTANTS[item])
     verdict = exercise._verdict(mutant)
@@ -340,10 +352,9 @@ ODD_ANSWERS = [
 
 
 @pytest.mark.filterwarnings("ignore:coroutine")
-@pytest.mark.parametrize("answer", ODD_ANSWERS, ids=range(len(ODD_ANSWERS)))
-@each
-def test_odd_answers_are_refused(exercise, answer):
-    assert_told(exercise._verdict(answer))
+@in_turn(range(len(ODD_ANSWERS)))
+def test_odd_answers_are_refused(exercise, item):
+    assert_told(exercise._verdict(ODD_ANSWERS[item]))
 
 
 @pytest.mark.parametrize("answer", ODD_ANSWERS, ids=range(len(ODD_ANSWERS)))

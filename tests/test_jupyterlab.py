@@ -11,7 +11,11 @@ from nbformat.v4 import new_code_cell, new_notebook
 from test_kernel_lab_pictures import NOISE, encoded
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
-SOURCES = [pytest.param(source, id=source.stem) for source in build.SOURCES]
+PATTERNS = ("00", "04")  # the one that a learner meets first, and the one that the others follow; the rest is slow
+SOURCES = [
+    pytest.param(source, id=source.stem, marks=[] if source.stem.startswith(PATTERNS) else pytest.mark.slow)
+    for source in build.SOURCES
+]
 MINUTE = 60_000
 
 # Each visible widget's canvases hold something else than one colour.
