@@ -14,7 +14,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 DEVICE = os.environ.get("WORKBOOK_DEVICE", "")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores: more threads would only wait for each other
@@ -134,3 +134,15 @@ def browser(chromium_path: str) -> "Iterator[Browser]":
         chromium = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, browser: "Browser") -> "Iterator[Page]":
+    """A new page, in the size VIEWPORT of the test's file if it has one; a script in it that raises fails the test."""
+    from widget_page import watched
+
+    page = browser.new_page(viewport=getattr(request.module, "VIEWPORT", {"width": 900, "height": 700}))
+    page.set_default_timeout(10_000)
+    with watched(page):
+        yield page
+        page.close()

@@ -2,13 +2,12 @@
 
 import math
 import random
-from collections.abc import Iterator
 
 import pytest
 import torch
 import torch.nn.functional as F
 from traitlets import TraitError
-from widget_page import draw
+from widget_page import draw, get, receive
 
 from helpers.widgets import ActivationExplorer
 from helpers.widgets.activation_explorer import FUNCTIONS
@@ -107,30 +106,6 @@ def test_the_still_says_what_there_is_to_see() -> None:
     png, alt = ActivationExplorer("sigmoid", 0.0, 2).still()
     assert png.startswith(b"\x89PNG")
     assert alt.startswith("sigmoid at 0: value 0.5, slope 0.25. A gradient of 1 comes back through 2 × sigmoid")
-
-
-@pytest.fixture
-def page(browser) -> Iterator:
-    page = browser.new_page(viewport={"width": 900, "height": 700})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
-
-
-def get(page, name: str) -> object:
-    return page.evaluate("(name) => models.host.get(name)", name)
-
-
-def receive(page, **state: object) -> None:
-    page.evaluate(
-        """async (state) => {
-          for (const [name, value] of Object.entries(state)) models.host.receive(name, value);
-          await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-        }""",
-        state,
-    )
 
 
 @pytest.mark.browser

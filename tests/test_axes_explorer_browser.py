@@ -1,50 +1,27 @@
 """The axes explorer in a real Chromium: its numbers against torch's, the pointer, the keyboard, what it says."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 import torch
 from test_axes_explorer import refusal, through_all_states
-from widget_page import draw
+from widget_page import draw, get, painted, receive
 
 from helpers.widgets import AxesExplorer
 
 pytestmark = pytest.mark.browser
 
+VIEWPORT = {"width": 1200, "height": 900}
 NAMES = ("norm", "batch_size", "num_groups", "train", "pooled", "cell")
-
-
-@pytest.fixture
-def page(browser) -> Iterator:
-    """A page that fails the test when a script in it raises."""
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
-
-
-def state(page, name: str):
-    return page.evaluate("(name) => models.host.get(name)", name)
 
 
 def seen(page) -> dict:
     return page.evaluate("() => document.querySelector('.cw').seen")
 
 
-def settle(page) -> None:
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
 def follow(page, explorer: AxesExplorer) -> None:
     """Give the browser Python's state; waits until it is painted."""
-    page.evaluate(
-        "(values) => { for (const [name, value] of Object.entries(values)) models.host.receive(name, value); }",
-        {name: getattr(explorer, name) for name in NAMES},
-    )
-    settle(page)
+    receive(page, **{name: getattr(explorer, name) for name in NAMES})
 
 
 def chosen_statistics(explorer: AxesExplorer) -> tuple[float, float, int]:
@@ -145,18 +122,18 @@ def test_the_pointer_shows_a_cell_and_a_click_chooses_it(page) -> None:
     explorer = AxesExplorer("instance")
     draw(page, explorer)
     page.mouse.move(*at(page, 2, 3, 2, 4))
-    settle(page)
+    painted(page)
     assert seen(page)["shown"] == [2, 3, 2, 4]
     assert page.locator(".ax-before caption").inner_text() == "Before: sample 2, channel 3"
-    assert state(page, "cell") == [0, 1, 1, 2], "it is shown, not chosen"
+    assert get(page, "cell") == [0, 1, 1, 2], "it is shown, not chosen"
     page.mouse.move(2, 2)
-    settle(page)
+    painted(page)
     assert seen(page)["shown"] == [0, 1, 1, 2]
     page.mouse.click(*at(page, 3, 0, 0, 1))
-    assert state(page, "cell") == [3, 0, 0, 1]
+    assert get(page, "cell") == [3, 0, 0, 1]
     page.locator(".ax-behind td").nth(14).click()
-    settle(page)
-    assert state(page, "cell") == [3, 0, 2, 4]
+    painted(page)
+    assert get(page, "cell") == [3, 0, 2, 4]
     explorer.cell = (3, 0, 2, 4)
     before, after = (
         page.locator(f".ax-{name} .ax-chosen").inner_text().replace("−", "-") for name in ("before", "behind")
@@ -170,17 +147,17 @@ def test_by_keyboard_alone(page) -> None:
     draw(page, AxesExplorer())
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")
-    assert state(page, "norm") == "layer"
+    assert get(page, "norm") == "layer"
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    assert state(page, "norm") == "group"
-    settle(page)
+    assert get(page, "norm") == "group"
+    painted(page)
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowLeft")
-    assert state(page, "num_groups") == 1
+    assert get(page, "num_groups") == 1
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")
-    assert state(page, "train") is False
+    assert get(page, "train") is False
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('role')") == "application"
@@ -191,11 +168,11 @@ def test_by_keyboard_alone(page) -> None:
         ("Shift+ArrowLeft", [0, 2, 1, 2]), ("Shift+ArrowLeft", [0, 2, 1, 2]), ("Shift+ArrowUp", [0, 1, 1, 2]),
     ]:  # fmt: skip
         page.keyboard.press(key)
-        assert state(page, "cell") == cell, key
+        assert get(page, "cell") == cell, key
     for _ in range(7):
         page.keyboard.press("Shift+ArrowRight")
-    assert state(page, "cell") == [3, 1, 1, 2], "it stops at the last sample of the batch"
-    settle(page)
+    assert get(page, "cell") == [3, 1, 1, 2], "it stops at the last sample of the batch"
+    painted(page)
     label = page.get_by_role("application").get_attribute("aria-label")
     assert label.startswith(
         "The block. Cell n 3, c 1, h 1, w 2 of 4 × 4 × 3 × 5. Group norm, eval mode. 60 cells go into the mean"
@@ -203,8 +180,8 @@ def test_by_keyboard_alone(page) -> None:
     page.locator("[role=status]", has_text="60 cells go into the mean").wait_for(state="attached")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowLeft")
-    assert state(page, "batch_size") == 3
-    settle(page)
+    assert get(page, "batch_size") == 3
+    painted(page)
     assert seen(page)["shown"] == [2, 1, 1, 2], "the nearest cell that there is"
 
 
@@ -236,7 +213,7 @@ def test_each_batch_size_shows_what_becomes_of_the_cell(page) -> None:
             )
             assert same is not (explorer.norm == "batch" and explorer.train), setting
     page.mouse.click(*at(page, 5, 0, 0, 0))
-    settle(page)
+    painted(page)
     assert page.locator(".ax-same").inner_text().startswith("Sample 5 is in one of these batches only")
 
 
@@ -266,13 +243,13 @@ def test_what_is_worth_a_sentence_is_said(page) -> None:
 def test_a_narrow_page_has_the_samples_in_two_rows(page) -> None:
     page.set_viewport_size({"width": 400, "height": 800})
     draw(page, AxesExplorer(batch_size=5))
-    settle(page)
+    painted(page)
     first, fourth = at(page, 0, 0, 0, 0), at(page, 3, 0, 0, 0)
     assert first[0] == pytest.approx(fourth[0], abs=1)
     assert fourth[1] > first[1]
     assert page.locator(".ax-hulls polygon").count() == 2
     page.mouse.click(*at(page, 4, 3, 2, 0))
-    assert state(page, "cell") == [4, 3, 2, 0]
+    assert get(page, "cell") == [4, 3, 2, 0]
     page.set_viewport_size({"width": 1000, "height": 800})
     page.wait_for_function("document.querySelectorAll('.ax-hulls polygon').length === 1")
     assert at(page, 3, 0, 0, 0)[1] == pytest.approx(at(page, 0, 0, 0, 0)[1], abs=1)

@@ -2,18 +2,18 @@
 
 import base64
 import random
-from collections.abc import Iterator
 
 import pytest
 import torch
 from ipywidgets.widgets.widget import _remove_buffers
 from torch import Tensor, nn
 from traitlets import TraitError
-from widget_page import draw
+from widget_page import draw, painted
 
 from helpers.widgets import DrawDigit
 from helpers.widgets.draw_digit import LAYERS, MOST_LAYERS, MOST_MAPS
 
+VIEWPORT = {"width": 1000, "height": 1200}
 PIXELS = torch.rand(28, 28, generator=torch.Generator().manual_seed(1))
 
 
@@ -272,17 +272,6 @@ def test_what_the_browser_cannot_run_python_runs(model: nn.Module) -> None:
 # In the browser
 
 
-@pytest.fixture
-def page(browser) -> Iterator:
-    """A page that fails the test when a script in it raises."""
-    page = browser.new_page(viewport={"width": 1000, "height": 1200})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
-
-
 def asked(page) -> int:
     """How often Python was asked about pixels."""
     return page.evaluate("models.host.saved.filter((one) => one.pixels).length")
@@ -303,22 +292,17 @@ def show(page, widget: DrawDigit, *names: str) -> None:
     state, paths, buffers = _remove_buffers(widget.get_state([*names, "_seen"]))
     packed = [[path, base64.b64encode(bytes(data)).decode()] for path, data in zip(paths, buffers, strict=True)]
     page.evaluate(
-        """async ([state, buffers]) => {
+        """([state, buffers]) => {
           for (const [path, data] of buffers) {
             let place = state;
             for (const key of path.slice(0, -1)) place = place[key];
             place[path.at(-1)] = new DataView(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
           }
           for (const [name, value] of Object.entries(state)) models.host.receive(name, value);
-          await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
         }""",
         [state, packed],
     )
-
-
-def painted(page) -> None:
-    """Wait for the next frame."""
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    painted(page)
 
 
 def check_computed(page, widget: DrawDigit) -> None:
@@ -452,8 +436,8 @@ def test_python_sets_pixels_and_an_old_echo_sets_nothing(page) -> None:
     show(page, widget)
     assert asked(page) == 0, "Python knows them"
     check_shown(page, widget)
-    painted = page.locator(".dd-canvas").evaluate("(one) => [...one.getContext('2d').getImageData(0, 0, 28, 28).data]")
-    assert torch.tensor(painted).view(28, 28, 4)[..., 0].float() / 255 == pytest.approx(PIXELS, abs=0.003)
+    colours = page.locator(".dd-canvas").evaluate("(one) => [...one.getContext('2d').getImageData(0, 0, 28, 28).data]")
+    assert torch.tensor(colours).view(28, 28, 4)[..., 0].float() / 255 == pytest.approx(PIXELS, abs=0.003)
     page.get_by_role("button", name="Clear").click()
     page.evaluate("models.host.receive('pixels', new DataView(models.host.get('pixels').buffer.slice(0)))")
     page.locator(".dd-canvas").click()

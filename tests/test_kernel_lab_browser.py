@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Error, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from test_kernel_lab import random_settings
-from widget_page import draw
+from widget_page import draw, get, receive, watched
 
 from helpers.widgets import KernelLab
 from helpers.widgets.base import HERE
@@ -32,24 +32,8 @@ def page(tab: Page) -> Iterator[Page]:
     tab.goto("about:blank")
     tab.set_viewport_size({"width": 1000, "height": 900})
     tab.set_default_timeout(10_000)
-    errors = []
-
-    def on_error(error: Error) -> None:
-        errors.append(str(error))
-
-    tab.on("pageerror", on_error)
-    yield tab
-    tab.remove_listener("pageerror", on_error)
-    assert errors == []
-
-
-def get(page: Page, name: str, host: str = "host") -> object:
-    return page.evaluate("([host, name]) => models[host].get(name)", [host, name])
-
-
-def receive(page: Page, **state: object) -> None:
-    page.evaluate("(s) => Object.entries(s).forEach(([name, value]) => models.host.receive(name, value))", state)
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    with watched(tab):
+        yield tab
 
 
 def result(page: Page, host: str = "host") -> torch.Tensor:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from lab_server import CHROMIUM_ARGS
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from test_kernel_lab import random_settings
 from traitlets import TraitError
-from widget_page import PAGE, draw
+from widget_page import PAGE, draw, get, watched
 
 from helpers.widgets import KernelLab
 
@@ -171,15 +172,9 @@ def blank(browser: Browser) -> Iterator[Page]:
     page.route("http://localhost/", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
     page.goto("http://localhost/")
     page.set_default_timeout(15_000)
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
-
-
-def get(page: Page, name: str) -> object:
-    return page.evaluate("(name) => models.host.get(name)", name)
+    with watched(page):
+        yield page
+        page.close()
 
 
 def numbers(page: Page, which: str, host: str = "host") -> torch.Tensor:
@@ -445,14 +440,11 @@ def test_the_size_in_a_webp_file_is_read(page: Page, lossless: bool) -> None:
         assert picture(page).shape == (3, 20, 30)
 
 
-CAMERA = ["--use-fake-device-for-media-stream"]
-
-
 @pytest.fixture(scope="module")
 def cameras(chromium_path: str, browser: Browser) -> Iterator[dict[str, Browser]]:
     """Two Chromiums with a drawn camera: one that allows it, and one that refuses it."""
     kind = browser.browser_type
-    args = ["--no-sandbox", "--disable-gpu", *CAMERA]
+    args = [*CHROMIUM_ARGS, "--use-fake-device-for-media-stream"]
     opened = {
         "allowed": kind.launch(executable_path=chromium_path, args=[*args, "--use-fake-ui-for-media-stream"]),
         "refused": kind.launch(executable_path=chromium_path, args=[*args, "--deny-permission-prompts"]),

@@ -2,49 +2,23 @@
 
 import json
 import random
-from collections.abc import Iterator
 
 import pytest
 import torch
 from test_layer_stack import Residual, random_layers
 from torch import nn
-from widget_page import draw
+from widget_page import draw, get, receive
 
 from helpers.widgets import LayerStack
 
 pytestmark = pytest.mark.browser
 
+VIEWPORT = {"width": 1200, "height": 900}
 KEYS = ("name", "shape", "parameters", "macs", "size", "jump", "start")
-
-
-@pytest.fixture
-def page(browser) -> Iterator:
-    """A page that fails the test when a script in it raises."""
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
-
-
-def state(page, name: str):
-    return page.evaluate("(name) => models.host.get(name)", name)
 
 
 def seen(page) -> dict:
     return page.evaluate("() => document.querySelector('.cw').seen")
-
-
-def receive(page, **values: object) -> None:
-    """Changes that come from Python; waits until they are painted."""
-    page.evaluate(
-        """async (values) => {
-          for (const [name, value] of Object.entries(values)) models.host.receive(name, value);
-          await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-        }""",
-        values,
-    )
 
 
 def paint(page, stack: LayerStack) -> None:
@@ -100,7 +74,7 @@ def test_a_model_of_ones_own_is_shown_and_not_edited(page) -> None:
     assert page.locator(".ls-table input[type=text], .ls-button, select").count() == 0
     for layer in (1, 3, 4):
         page.locator(".ls-table input[type=radio]").nth(layer).check()
-        stack.layer, stack.pixel = layer, state(page, "pixel")
+        stack.layer, stack.pixel = layer, get(page, "pixel")
         found = seen(page)["field"]
         rows, columns = stack.theory.any(1).nonzero().flatten(), stack.theory.any(0).nonzero().flatten()
         assert (found["rows"], found["columns"]) == (rows.tolist(), columns.tolist())
@@ -120,32 +94,32 @@ def test_by_mouse_add_edit_reorder_remove_and_point(page) -> None:
     draw(page, LayerStack())
     page.get_by_label("Layer to add").select_option(label="Max pooling 2 × 2")
     page.get_by_role("button", name="Add below").click()
-    assert [layer["kind"] for layer in state(page, "layers")] == ["conv", "max_pool", "conv", "max_pool"]
-    assert state(page, "layer") == 4
+    assert [layer["kind"] for layer in get(page, "layers")] == ["conv", "max_pool", "conv", "max_pool"]
+    assert get(page, "layer") == 4
     page.get_by_role("button", name="Move up: layer 4").click()
-    assert [layer["kind"] for layer in state(page, "layers")] == ["conv", "max_pool", "max_pool", "conv"]
-    assert state(page, "layer") == 3, "the chosen layer stays the chosen one"
+    assert [layer["kind"] for layer in get(page, "layers")] == ["conv", "max_pool", "max_pool", "conv"]
+    assert get(page, "layer") == 3, "the chosen layer stays the chosen one"
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Move up: layer 3"
     page.get_by_role("button", name="Remove: layer 1").click()
-    assert [layer["kind"] for layer in state(page, "layers")] == ["max_pool", "max_pool", "conv"]
-    assert state(page, "layer") == 2
+    assert [layer["kind"] for layer in get(page, "layers")] == ["max_pool", "max_pool", "conv"]
+    assert get(page, "layer") == 2
     page.get_by_label("Layer 3, kernel").fill("5")
     page.keyboard.press("Enter")
-    assert state(page, "layers")[2]["kernel_size"] == 5
+    assert get(page, "layers")[2]["kernel_size"] == 5
     page.get_by_role("radio", name="Look at layer 3").check()
     canvas = page.locator(".ls-output canvas")
     box = canvas.bounding_box()
     page.mouse.click(box["x"] + 1, box["y"] + box["height"] - 2)
-    assert state(page, "pixel") == [3, 0]
+    assert get(page, "pixel") == [3, 0]
     assert seen(page)["field"]["columns"] == list(range(20))
     page.mouse.move(box["x"] + 1, box["y"] + 1)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 1, steps=3)
     page.mouse.up()
-    assert state(page, "pixel") == [0, 3]
+    assert get(page, "pixel") == [0, 3]
     page.get_by_role("button", name="Reset").click()
-    assert [layer["kind"] for layer in state(page, "layers")] == ["conv", "max_pool", "conv"]
-    assert (state(page, "layer"), state(page, "pixel")) == (3, [6, 6])
+    assert [layer["kind"] for layer in get(page, "layers")] == ["conv", "max_pool", "conv"]
+    assert (get(page, "layer"), get(page, "pixel")) == (3, [6, 6])
     page.wait_for_function("models.host.saved.length > 0 && models.host.saved.some((one) => one.layers)")
 
 
@@ -163,31 +137,31 @@ def test_by_keyboard_alone(page) -> None:
     page.keyboard.press("End")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert state(page, "layers")[-1] == {"kind": "global_pool"}
+    assert get(page, "layers")[-1] == {"kind": "global_pool"}
     tab_to("Look at layer 4")
     page.keyboard.press("Alt+ArrowUp")
-    assert [layer["kind"] for layer in state(page, "layers")] == ["conv", "max_pool", "global_pool", "conv"]
+    assert [layer["kind"] for layer in get(page, "layers")] == ["conv", "max_pool", "global_pool", "conv"]
     assert seen(page)["problem"].startswith("Layer 4, Conv2d(8, 8, 3), does not fit: kernel_size 3")
     assert len(seen(page)["rows"]) == 4, "the layers before it stay"
     page.keyboard.press("Delete")
-    assert [layer["kind"] for layer in state(page, "layers")] == ["conv", "max_pool", "conv"]
+    assert [layer["kind"] for layer in get(page, "layers")] == ["conv", "max_pool", "conv"]
     assert page.evaluate("document.activeElement.type") == "radio"
     page.keyboard.press("ArrowUp")
     tab_to("Layer 2, kernel")
     page.keyboard.press("ArrowUp")
-    assert state(page, "layers")[1]["kernel_size"] == 3
+    assert get(page, "layers")[1]["kernel_size"] == 3
     page.keyboard.press("ArrowDown")
     page.keyboard.type("9")
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.value") == "2"
     tab_to("Output of")
-    before = state(page, "pixel")
+    before = get(page, "pixel")
     for key in ("ArrowLeft", "ArrowUp", "ArrowUp"):
         page.keyboard.press(key)
-    assert state(page, "pixel") == [before[0] - 2, before[1] - 1]
+    assert get(page, "pixel") == [before[0] - 2, before[1] - 1]
     for _ in range(9):
         page.keyboard.press("Shift+ArrowRight")
-    assert state(page, "pixel")[1] == seen(page)["rows"][seen(page)["place"]["layer"]]["shape"][2] - 1
+    assert get(page, "pixel")[1] == seen(page)["rows"][seen(page)["place"]["layer"]]["shape"][2] - 1
 
 
 @pytest.mark.parametrize(
@@ -206,19 +180,19 @@ def test_by_keyboard_alone(page) -> None:
 )
 def test_nonsense_is_refused_at_its_field_and_changes_nothing(page, text: str, sentence: str) -> None:
     draw(page, LayerStack())
-    before = state(page, "layers")
+    before = get(page, "layers")
     field = page.get_by_label("Layer 1, stride")
     field.fill(text)
     page.keyboard.press("Enter")
     assert sentence in page.locator(".ls-wrong").inner_text()
     assert (field.get_attribute("aria-invalid"), field.input_value()) == ("true", text)
-    assert state(page, "layers") == before
+    assert get(page, "layers") == before
     page.keyboard.press("Escape")
     assert (field.get_attribute("aria-invalid"), field.input_value()) == (None, "1")
     assert page.locator(".ls-wrong").inner_text() == ""
     field.fill("4/2")
     page.keyboard.press("Enter")
-    assert state(page, "layers")[0]["stride"] == 2
+    assert get(page, "layers")[0]["stride"] == 2
 
 
 def test_what_was_wrong_with_a_layer_goes_with_it(page) -> None:
@@ -230,8 +204,8 @@ def test_what_was_wrong_with_a_layer_goes_with_it(page) -> None:
     assert page.locator(".ls-wrong").inner_text() == ""
     page.get_by_label("Layer 2, kernel").focus()
     page.keyboard.press("Alt+ArrowUp")
-    assert [layer["kind"] for layer in state(page, "layers")] == ["max_pool", "conv"]
-    assert [layer["kernel_size"] for layer in state(page, "layers")] == [2, 3], "it moves, and does not count"
+    assert [layer["kind"] for layer in get(page, "layers")] == ["max_pool", "conv"]
+    assert [layer["kernel_size"] for layer in get(page, "layers")] == [2, 3], "it moves, and does not count"
 
 
 def test_the_input_size_is_edited_and_refused_alike(page) -> None:
@@ -242,7 +216,7 @@ def test_the_input_size_is_edited_and_refused_alike(page) -> None:
     assert "Input height is 0; it must be a whole number from 1 to 256." in page.locator(".ls-wrong").inner_text()
     field.fill("7")
     page.keyboard.press("Enter")
-    assert state(page, "input_size") == [1, 7, 32]
+    assert get(page, "input_size") == [1, 7, 32]
     field.fill("5")
     page.keyboard.press("Enter")
     assert "Layer 3, Conv2d(8, 8, 3), does not fit" in page.locator(".ls-problem").inner_text()
@@ -312,9 +286,7 @@ def test_the_painted_field_is_the_field(page) -> None:
     assert frame["height"] == pytest.approx((rows[-1] - rows[0] + 1).item() * box["height"] / 20, abs=1)
 
 
-def test_the_code_is_copied(browser) -> None:
-    context = browser.new_context()
-    page = context.new_page()
+def test_the_code_is_copied(page) -> None:
     stack = LayerStack()
     draw(page, stack)
     page.evaluate("navigator.clipboard = undefined")
@@ -323,7 +295,6 @@ def test_the_code_is_copied(browser) -> None:
     page.get_by_role("button", name="Copy").click()
     page.locator(".ls-copied").filter(has_text="Press Ctrl+C").wait_for()
     assert page.evaluate("getSelection().toString().trim()") == stack.code.strip()
-    context.close()
 
 
 def test_a_second_stack_does_not_disturb_the_first(page) -> None:

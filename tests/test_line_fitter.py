@@ -2,16 +2,17 @@
 
 import math
 import random
-from collections.abc import Iterator
 
 import pytest
 import torch
 from torch import nn
 from traitlets import TraitError
-from widget_page import draw
+from widget_page import draw, get, painted, receive
 
 from helpers.widgets import LineFitter
 from helpers.widgets.line_fitter import READINGS, X, Y, exact, loss_of
+
+VIEWPORT = {"width": 1000, "height": 800}
 
 
 def by_torch(start: tuple[float, float], lr: float, steps: int, away: float = 0.0) -> tuple[float, float]:
@@ -129,22 +130,8 @@ def test_the_still_says_what_there_is_to_see(setting: dict) -> None:
     assert alt.endswith(fitter.reading)
 
 
-@pytest.fixture
-def page(browser) -> Iterator:
-    page = browser.new_page(viewport={"width": 1000, "height": 800})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
-
-
-def get(page, name: str) -> object:
-    return page.evaluate("(name) => models.host.get(name)", name)
-
-
-def painted(page) -> dict:
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+def walked(page) -> dict:
+    painted(page)
     return page.evaluate("document.querySelector('.cw').walked")
 
 
@@ -163,8 +150,8 @@ def test_the_browser_walks_as_python_does(page) -> None:
         }
         for name, value in state.items():
             setattr(fitter, name, value)
-        page.evaluate("(state) => Object.entries(state).forEach((pair) => models.host.receive(...pair))", state)
-        seen = painted(page)
+        receive(page, **state)
+        seen = walked(page)
         assert len(seen["path"]) == len(fitter.path), state
         assert seen["line"] == pytest.approx(list(fitter.line), rel=1e-6, abs=1e-9), state
         assert seen["loss"] == pytest.approx(fitter.loss, rel=1e-6), state
@@ -182,8 +169,7 @@ def test_the_browser_walks_as_python_does(page) -> None:
 def test_the_map_is_light_where_the_loss_is_small(page) -> None:
     draw(page, LineFitter())
     for centred in (False, True):
-        page.evaluate("(on) => models.host.receive('centred', on)", centred)
-        painted(page)
+        receive(page, centred=centred)
         grey = page.evaluate(
             """() => {
               const canvas = document.querySelector(".cw canvas");
@@ -206,36 +192,36 @@ def test_the_map_is_light_where_the_loss_is_small(page) -> None:
 @pytest.mark.browser
 def test_the_line_is_turned_by_keys_and_by_hand(page) -> None:
     draw(page, LineFitter((0.0, 2.0), steps=3))
-    seen = painted(page)["line"]
+    seen = walked(page)["line"]
     right = page.get_by_role("slider", name="Height of the line on the right, at x = 11")
     right.focus()
     page.keyboard.press("ArrowUp")
-    line = painted(page)["line"]
+    line = walked(page)["line"]
     assert get(page, "steps") == 0
     assert line[0] * 11 + line[1] == pytest.approx(seen[0] * 11 + seen[1] + 0.05, abs=1e-6)
     assert line[0] * 2 + line[1] == pytest.approx(seen[0] * 2 + seen[1], abs=1e-6), "the other end stays"
     page.keyboard.press("Shift+ArrowDown")
-    assert painted(page)["line"][0] * 11 + painted(page)["line"][1] == pytest.approx(line[0] * 11 + line[1] - 0.01)
+    assert walked(page)["line"][0] * 11 + walked(page)["line"][1] == pytest.approx(line[0] * 11 + line[1] - 0.01)
     left = page.get_by_role("slider", name="Height of the line on the left, at x = 2")
     box, field = left.bounding_box(), page.locator(".cw-field-of-points").bounding_box()
-    before = painted(page)["line"]
+    before = walked(page)["line"]
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, field["y"] + field["height"] * (300 - 288 * 2 / 3) / 340, steps=4)
     page.mouse.up()
     page.mouse.move(0, 0)
-    line = painted(page)["line"]
+    line = walked(page)["line"]
     assert line[0] * 2 + line[1] == pytest.approx(3, abs=0.02)
     assert line[0] * 11 + line[1] == pytest.approx(before[0] * 11 + before[1], abs=1e-5)
     surface = page.get_by_role("application")
     surface.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
-    moved = painted(page)["line"]
+    moved = walked(page)["line"]
     assert moved == pytest.approx([line[0] + 1.7 / 40, line[1] - 10.6 / 40], abs=1e-5)
     box = surface.bounding_box()
     page.mouse.click(box["x"] + box["width"] * (36 + 176) / 400, box["y"] + box["height"] * (12 + 144) / 340)
-    assert painted(page)["line"] == pytest.approx(list(exact()), abs=0.05)
+    assert walked(page)["line"] == pytest.approx(list(exact()), abs=0.05)
     page.wait_for_function("models.host.saved.length > 0")
 
 
@@ -245,12 +231,12 @@ def test_steps_by_button_and_back(page) -> None:
     for name, steps in (("1 more step", 1), ("10 more steps", 11), ("100 more steps", 111), ("1000 more steps", 1111)):
         page.get_by_role("button", name=name, exact=True).click()
         assert get(page, "steps") == steps
-    assert painted(page)["line"] == pytest.approx(list(LineFitter(steps=1111).line))
+    assert walked(page)["line"] == pytest.approx(list(LineFitter(steps=1111).line))
     page.get_by_role("button", name="Back to the start").click()
-    assert (get(page, "steps"), painted(page)["line"]) == (0, [0, 0])
+    assert (get(page, "steps"), walked(page)["line"]) == (0, [0, 0])
     page.get_by_label("centre x").check()
     assert get(page, "centred") is True
-    page.evaluate("models.host.receive('steps', 9990)")
+    receive(page, steps=9990)
     page.get_by_role("button", name="1000 more steps").click()
     assert get(page, "steps") == 10_000
     painted(page)
@@ -310,4 +296,4 @@ def test_no_key_is_lost_between_two_frames(page) -> None:
           for (let i = 0; i < 3; i++) map.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
         }"""
     )
-    assert painted(page)["line"] == pytest.approx([3 * 1.7 / 40, 1.0])
+    assert walked(page)["line"] == pytest.approx([3 * 1.7 / 40, 1.0])

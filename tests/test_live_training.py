@@ -1,13 +1,13 @@
 """Live training: it trains as `fit` does, stops within a step, keeps what was learned, and says what went wrong."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 from traitlets import TraitError
-from widget_page import answer, draw, requests
+from widget_page import answer, draw, receive, requests
 
 from helpers import train
 from helpers.widgets import LiveTraining
@@ -245,23 +245,6 @@ def test_the_still_shows_the_curves() -> None:
 
 
 # In the browser
-
-
-@pytest.fixture
-def page(browser) -> Iterator:
-    """A page that fails the test when a script in it raises."""
-    page = browser.new_page(viewport={"width": 900, "height": 900})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
-
-
-def receive(page, **values: object) -> None:
-    page.evaluate(
-        "(values) => { for (const [name, value] of Object.entries(values)) models.host.receive(name, value); }", values
-    )
 
 
 def said(page) -> str:

@@ -1,41 +1,21 @@
 """The module tree in a real Chromium: what it shows against torch's, the keyboard, bad input."""
 
-from collections.abc import Iterator
-
 import pytest
 from test_module_tree import Of, cnn
 from torch import nn
-from widget_page import draw
+from widget_page import draw, get, receive
 
 from helpers.widgets import ModuleTree
 
 pytestmark = pytest.mark.browser
 
-
-@pytest.fixture
-def page(browser) -> Iterator:
-    """A page that fails the test when a script in it raises."""
-    page = browser.new_page(viewport={"width": 1100, "height": 900})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
+VIEWPORT = {"width": 1100, "height": 900}
 
 
-def state(page, name: str):
-    return page.evaluate("(name) => models.host.get(name)", name)
-
-
-def receive(page, tree: ModuleTree) -> None:
+def follow(page, tree: ModuleTree) -> None:
     """What Python has now comes to the browser; waits until it is painted."""
-    page.evaluate(
-        """async (values) => {
-          for (const [name, value] of Object.entries(values)) models.host.receive(name, value);
-          await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-        }""",
-        {name: getattr(tree, name) for name in ("input_size", "rows", "problem", "totals", "selected", "expanded")},
-    )
+    names = ("input_size", "rows", "problem", "totals", "selected", "expanded")
+    receive(page, **{name: getattr(tree, name) for name in names})
 
 
 def cells(page) -> list[list[str]]:
@@ -86,7 +66,7 @@ def test_by_keyboard_alone(page) -> None:
     draw(page, ModuleTree(nested(), (5, 3, 8, 9)))
     page.locator(".mt-table tbody tr").first.focus()
     page.keyboard.press("ArrowDown")
-    assert state(page, "selected") == "0"
+    assert get(page, "selected") == "0"
     assert page.evaluate("document.activeElement.getAttribute('aria-level')") == "2"
     page.keyboard.press("ArrowLeft")
     assert paths_after(page, 4) == ["", "0", "1", "2"]
@@ -94,14 +74,14 @@ def test_by_keyboard_alone(page) -> None:
     page.keyboard.press("ArrowRight")
     assert len(paths_after(page, 8)) == 8
     page.keyboard.press("ArrowRight")
-    assert state(page, "selected") == "0.0"
+    assert get(page, "selected") == "0.0"
     page.keyboard.press("ArrowLeft")
-    assert state(page, "selected") == "0"
+    assert get(page, "selected") == "0"
     page.keyboard.press("End")
-    assert state(page, "selected") == "2"
+    assert get(page, "selected") == "2"
     assert "parameter weight (2, 168)" in page.locator(".mt-details").inner_text()
     page.keyboard.press("ArrowDown")
-    assert state(page, "selected") == "2", "there is no row below the last"
+    assert get(page, "selected") == "2", "there is no row below the last"
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('.cw').seen.shown.length === 1")
@@ -115,10 +95,10 @@ def test_by_keyboard_alone(page) -> None:
 def test_by_mouse_and_what_is_closed_over_the_chosen_row(page) -> None:
     draw(page, ModuleTree(nested(), (5, 3, 8, 9)))
     page.get_by_role("row", name="1 ReLU").click()
-    assert state(page, "selected") == "0.1.1"
+    assert get(page, "selected") == "0.1.1"
     page.locator(".mt-twisty").nth(1).click()
     assert paths_after(page, 4) == ["", "0", "1", "2"]
-    assert state(page, "selected") == "0", "the row it lies in takes its place"
+    assert get(page, "selected") == "0", "the row it lies in takes its place"
     page.get_by_role("button", name="Close all").click()
     assert paths_after(page, 1) == [""]
     page.get_by_role("button", name="Open all").click()
@@ -157,7 +137,7 @@ def test_bad_input_is_told_at_its_field_and_changes_nothing(page, text: str, tol
     field.press("Enter")
     assert told in page.locator(".cw-field .cw-error").inner_text()
     assert field.get_attribute("aria-invalid") == "true"
-    assert state(page, "input_size") == [5, 3, 8, 9]
+    assert get(page, "input_size") == [5, 3, 8, 9]
     field.press("Escape")
     assert field.input_value() == "5, 3, 8, 9"
 
@@ -175,7 +155,7 @@ def test_a_new_input_shape_goes_to_python_and_comes_back(page, text: str) -> Non
     page.clock.run_for(4100)
     assert page.locator(".mt-waiting").inner_text().startswith("Python is busy with another cell, or does not answer")
     tree.set_state({"input_size": [7, 3, 8, 10]})
-    receive(page, tree)
+    follow(page, tree)
     assert page.locator(".mt-waiting").inner_text() == ""
     assert "(7x192 and 168x2)" in page.locator(".mt-problem").inner_text()
 
@@ -204,5 +184,5 @@ def test_a_large_tree_is_quick(page) -> None:
           document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
           return performance.now() - start; }"""
     )
-    assert state(page, "selected") == "0"
+    assert get(page, "selected") == "0"
     assert took < 500

@@ -3,12 +3,11 @@
 import math
 import re
 import time
-from collections.abc import Iterator
 
 import pytest
 import torch
 from traitlets import TraitError
-from widget_page import draw
+from widget_page import draw, get, painted, receive
 
 from helpers.widgets import OptimizerRace
 from helpers.widgets.optimizer_race import (
@@ -25,6 +24,8 @@ from helpers.widgets.optimizer_race import (
     race,
     valley_loss,
 )
+
+VIEWPORT = {"width": 900, "height": 900}
 
 
 def places(count: int, seed: int = 0) -> torch.Tensor:
@@ -216,25 +217,6 @@ def test_the_still_says_what_there_is_to_see() -> None:
 # In the browser
 
 
-@pytest.fixture
-def page(browser) -> Iterator:
-    """A page that fails the test when a script in it raises."""
-    page = browser.new_page(viewport={"width": 900, "height": 900})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
-
-
-def model(page, name: str):
-    return page.evaluate("(name) => models.host.get(name)", name)
-
-
-def settled(page) -> None:
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
 def python_answers(page, widget: OptimizerRace) -> None:
     """Give the browser what Python computes for the setting that it saved last."""
     for saved in page.evaluate("models.host.saved.splice(0)"):
@@ -247,7 +229,7 @@ def python_answers(page, widget: OptimizerRace) -> None:
             torch.frombuffer(bytearray(rows["numbers"]), dtype=torch.float32).tolist(),
         ],
     )
-    settled(page)
+    painted(page)
 
 
 @pytest.mark.browser
@@ -278,16 +260,16 @@ def test_a_change_costs_one_round_trip_and_only_the_newest_is_computed(page) -> 
     slider.focus()
     for _ in range(6):
         page.keyboard.press("ArrowRight")
-    settled(page)
+    painted(page)
     assert page.evaluate("models.host.saved.length") == 1, "while Python computes, nothing more is asked"
     notice = page.locator(".cw-computing")
     assert notice.inner_text().startswith("Computing … The picture still shows lr 0.05")
     python_answers(page, widget)
-    assert widget.lr < model(page, "lr")
+    assert widget.lr < get(page, "lr")
     assert notice.inner_text().startswith("Computing …"), "what was set in the meantime is asked for now"
     assert page.evaluate("models.host.saved.length") == 1
     python_answers(page, widget)
-    assert widget.lr == model(page, "lr")
+    assert widget.lr == get(page, "lr")
     assert notice.inner_text() == ""
     assert page.evaluate("models.host.saved.length") == 0
 
@@ -300,11 +282,11 @@ def test_what_is_set_in_the_meantime_survives_the_echo_of_what_was_set_before(pa
     for text in ("0", "0.5"):
         field.fill(text)
         field.press("Enter")
-    page.evaluate("models.host.receive('momentum', 0)")  # Jupyter sends back what it was sent
+    receive(page, momentum=0)  # Jupyter sends back what it was sent
     assert field.input_value() == "0.5"
     python_answers(page, widget)
     python_answers(page, widget)
-    assert widget.momentum == model(page, "momentum") == 0.5
+    assert widget.momentum == get(page, "momentum") == 0.5
     assert field.input_value() == "0.5"
 
 
@@ -326,7 +308,7 @@ def test_nonsense_is_refused_where_it_was_typed(page, text: str) -> None:
     page.keyboard.press("Enter")
     assert page.get_by_role("alert").first.inner_text()
     assert field.get_attribute("aria-invalid") == "true"
-    assert (field.input_value(), model(page, "lr")) == (text, 0.05)
+    assert (field.input_value(), get(page, "lr")) == (text, 0.05)
     page.keyboard.press("Escape")
     assert (field.input_value(), field.get_attribute("aria-invalid")) == ("0.05", None)
 
@@ -337,7 +319,7 @@ def test_numbers_as_people_write_them(page, text: str, value: float) -> None:
     draw(page, OptimizerRace())
     page.get_by_role("textbox", name="Learning rate (lr), exact number").fill(text)
     page.keyboard.press("Enter")
-    assert model(page, "lr") == value
+    assert get(page, "lr") == value
 
 
 @pytest.mark.browser
@@ -361,19 +343,19 @@ def test_steps_play_and_the_table(page) -> None:
     assert "on its way" in row.first.inner_text()
     assert "Lowest" not in page.locator(".cw").inner_text(), "the answer is not there before the race"
     page.get_by_role("button", name="One step", exact=True).click()
-    settled(page)
+    painted(page)
     assert "step 1 of 80" in page.locator(".cw-player").inner_text()
     assert "left the map at step 1 and never came back: lr 0.2 is above 2 / 20 = 0.1" in row.first.inner_text()
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("parseInt(document.querySelector('.cw-player output').textContent.slice(5)) > 3")
     page.get_by_role("button", name="Pause").click()
     stopped = page.locator(".cw-player output").inner_text()
-    settled(page)
+    painted(page)
     assert page.locator(".cw-player output").inner_text() == stopped
     page.get_by_role("button", name="Whole paths").click()
-    settled(page)
+    painted(page)
     assert widget.summary in page.locator(".cw-reading").inner_text()
-    assert model(page, "step") == STEPS
+    assert get(page, "step") == STEPS
     assert "nan" not in page.locator(".cw").inner_text().lower()
     for text, name in zip(row.all_inner_texts(), RACERS, strict=True):
         assert widget.runs[name].note in text
@@ -383,12 +365,12 @@ def test_steps_play_and_the_table(page) -> None:
 def test_names_are_shown_and_hidden(page) -> None:
     draw(page, OptimizerRace())
     page.get_by_role("checkbox", name="Rprop").check()
-    assert "Rprop" in model(page, "shown")
+    assert "Rprop" in get(page, "shown")
     page.get_by_role("button", name="Hide all").click()
-    assert model(page, "shown") == []
+    assert get(page, "shown") == []
     assert page.get_by_role("checkbox", checked=True).count() == 0
     page.get_by_role("button", name="Show all").click()
-    assert len(model(page, "shown")) == len(RACERS)
+    assert len(get(page, "shown")) == len(RACERS)
 
 
 @pytest.mark.browser
@@ -400,23 +382,22 @@ def test_the_start_is_moved_by_keys_and_by_dragging(page) -> None:
     for key in ("ArrowRight", "ArrowUp", "ArrowUp"):
         page.keyboard.press(key)
         python_answers(page, widget)
-    assert model(page, "start") == pytest.approx([-2.3, 0.4])
+    assert get(page, "start") == pytest.approx([-2.3, 0.4])
     page.keyboard.press("Escape")
     python_answers(page, widget)
-    assert model(page, "start") == list(START)
+    assert get(page, "start") == list(START)
     box = place.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 4, steps=3)
-    assert model(page, "start") == list(START), "it counts where it is dropped"
+    assert get(page, "start") == list(START), "it counts where it is dropped"
     page.mouse.up()
-    assert model(page, "start") == pytest.approx([0, 1], abs=0.03)
+    assert get(page, "start") == pytest.approx([0, 1], abs=0.03)
 
 
 @pytest.mark.browser
-def test_reduced_motion_shows_the_whole_paths(browser) -> None:
-    page = browser.new_page(reduced_motion="reduce")
+def test_reduced_motion_shows_the_whole_paths(page) -> None:
+    page.emulate_media(reduced_motion="reduce")
     draw(page, OptimizerRace())
     assert page.get_by_role("button", name="Play").count() == 0
     assert "step 80 of 80" in page.locator(".cw-player").inner_text()
-    page.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from traitlets import TraitError
-from widget_page import draw
+from widget_page import draw, receive
 
 from helpers import download, exercises, progress
 from helpers.widgets import DataPanel, SeriesMap, SetupCheck, series, setup_check
@@ -328,16 +328,14 @@ def test_the_folder_is_said_in_words(server, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.browser
-def test_the_folder_is_said_under_its_field(browser, tmp_path: Path) -> None:
+def test_the_folder_is_said_under_its_field(page, tmp_path: Path) -> None:
     panel = DataPanel(tmp_path / "new")
-    page = browser.new_page()
     draw(page, panel)
     assert page.get_by_text(panel.place).is_visible()
     said = page.get_by_label("Folder for real data").get_attribute("aria-describedby").split()
     assert page.locator(f"#{said[1]}").inner_text() == panel.place
-    page.evaluate("models.host.receive('place', 'Elsewhere.')")
+    receive(page, place="Elsewhere.")
     page.get_by_text("Elsewhere.").wait_for()
-    page.close()
 
 
 def test_the_browser_is_told_at_most_ten_times_a_second(

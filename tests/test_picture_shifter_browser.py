@@ -3,38 +3,14 @@
 import pytest
 import torch
 from test_picture_shifter import made
-from widget_page import draw
+from widget_page import draw, get, painted, receive
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def page(browser):
-    """A page that fails the test when a script in it raises."""
-    page = browser.new_page(viewport={"width": 900, "height": 700})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
-
-
-def settle(page) -> None:
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
 def shown(page) -> dict:
-    settle(page)
+    painted(page)
     return page.locator(".cw").evaluate("(root) => root.shown")
-
-
-def state(page, name: str) -> object:
-    return page.evaluate("(name) => models.host.get(name)", name)
-
-
-def receive(page, name: str, value: object) -> None:
-    page.evaluate("([name, value]) => models.host.receive(name, value)", [name, value])
-    settle(page)
 
 
 def same(page, shifter) -> None:
@@ -48,15 +24,15 @@ def test_the_numbers_and_the_picture_are_torchs(page) -> None:
     draw(page, shifter)
     for shift, picture in (((0, 0), 0), ((8, -8), 3), ((-8, 8), 1), ((1, 0), 2), ((0, 1), 2), ((-3, -7), 0)):
         shifter.shift, shifter.picture = shift, picture
-        receive(page, "picture", picture)
-        receive(page, "shift", list(shift))
+        receive(page, picture=picture)
+        receive(page, shift=list(shift))
         same(page, shifter)
         data = page.locator(".ps-picture").evaluate(
             "(c) => [c.height, c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
         )
         assert data[:2] == [12, 15]
-        painted = torch.tensor(data[2:]).view(12, 15, 4)[..., :3].permute(2, 0, 1)
-        assert torch.equal(painted, (shifter.image * 255).round().long())
+        colours = torch.tensor(data[2:]).view(12, 15, 4)[..., :3].permute(2, 0, 1)
+        assert torch.equal(colours, (shifter.image * 255).round().long())
 
 
 def test_by_keyboard_alone(page) -> None:
@@ -65,22 +41,22 @@ def test_by_keyboard_alone(page) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # the second picture
-    assert state(page, "picture") == 1
+    assert get(page, "picture") == 1
     page.locator(".ps-picture").focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowLeft"):
         page.keyboard.press(key)
-    assert state(page, "shift") == [2, -1]
+    assert get(page, "shift") == [2, -1]
     shifter.shift, shifter.picture = (2, -1), 1
     same(page, shifter)
     for _ in range(12):
         page.keyboard.press("ArrowUp")
-    assert state(page, "shift") == [-8, -1]
-    settle(page)
+    assert get(page, "shift") == [-8, -1]
+    painted(page)
     assert "moved: 8 up, 1 left" in page.locator(".ps-picture").get_attribute("aria-label")
     assert page.locator("[role=status]").last.inner_text().startswith("Moved: 8 up, 1 left. dense says ")
     page.keyboard.press("Escape")
-    assert state(page, "shift") == [0, 0]
-    settle(page)
+    assert get(page, "shift") == [0, 0]
+    painted(page)
     assert page.get_by_role("button", name="Put it back").is_disabled()
     page.wait_for_timeout(200)
     assert page.evaluate("models.host.saved").pop() == {"shift": [0, 0]}
@@ -94,12 +70,12 @@ def test_the_picture_follows_the_mouse(page) -> None:
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 3 * pixel, y - 2 * pixel, steps=4)
-    assert state(page, "shift") == [-2, 3]
+    assert get(page, "shift") == [-2, 3]
     page.mouse.move(x + 90 * pixel, y)
-    assert state(page, "shift") == [0, 8]
+    assert get(page, "shift") == [0, 8]
     page.mouse.up()
     page.mouse.move(x, y)
-    assert state(page, "shift") == [0, 8]
+    assert get(page, "shift") == [0, 8]
 
 
 def test_a_press_on_a_map_goes_there(page) -> None:
@@ -107,14 +83,14 @@ def test_a_press_on_a_map_goes_there(page) -> None:
     box = page.locator(".ps-map").nth(1).bounding_box()
     cell = box["width"] / 17
     page.mouse.click(box["x"] + 0.5 * cell, box["y"] + 16.5 * cell)
-    assert state(page, "shift") == [8, -8]
+    assert get(page, "shift") == [8, -8]
 
 
 def test_right_and_wrong_are_said_in_words_and_marked(page) -> None:
     shifter = made()
     draw(page, shifter)
     for picture in range(4):
-        receive(page, "picture", picture)
+        receive(page, picture=picture)
         shifter.picture = picture
         for panel, (name, values) in zip(page.locator(".ps-panel").all(), shifter.probabilities.items(), strict=True):
             best = int(values.argmax())

@@ -2,12 +2,11 @@
 
 import json
 import random
-from collections.abc import Iterator
 
 import pytest
 import torch
 from makers import MAKERS, of_number, of_text
-from widget_page import answer, draw, requests
+from widget_page import answer, draw, get, receive, requests
 
 from helpers.widgets import (
     DataPanel,
@@ -19,32 +18,6 @@ from helpers.widgets import (
 from helpers.widgets.equivariance import OPERATIONS
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def page(browser) -> Iterator:
-    """A page that fails the test when a script in it raises."""
-    page = browser.new_page(viewport={"width": 900, "height": 700})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
-
-
-def model(page, name: str, host: str = "host"):
-    return page.evaluate("([host, name]) => models[host].get(name)", [host, name])
-
-
-def receive(page, name: str, value: object, host: str = "host") -> None:
-    """A change that comes from Python; waits until it is painted."""
-    page.evaluate(
-        """async ([host, name, value]) => {
-          models[host].receive(name, value);
-          await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-        }""",
-        [host, name, value],
-    )
 
 
 def test_the_answer_is_nowhere_on_the_page_before_the_commit(page) -> None:
@@ -59,8 +32,8 @@ def test_the_answer_is_nowhere_on_the_page_before_the_commit(page) -> None:
     page.get_by_role("radio").nth(1).check()
     assert button.is_enabled()
     assert "SECRET" not in page.locator(".cw").evaluate("(node) => node.outerHTML")
-    assert model(page, "guess") == 1
-    assert model(page, "committed") is False
+    assert get(page, "guess") == 1
+    assert get(page, "committed") is False
 
 
 def test_a_prediction_by_keyboard_alone(page) -> None:
@@ -69,7 +42,7 @@ def test_a_prediction_by_keyboard_alone(page) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    assert model(page, "committed") is True
+    assert get(page, "committed") is True
     assert page.evaluate("models.host.saved.at(-1)") == {"committed": True}
     cards = page.locator(".cw-reason").all_inner_texts()
     assert [card.split("\n")[0] for card in cards] == ["✗ Your guess", "✓ The answer", "Another wrong guess"]
@@ -81,7 +54,7 @@ def test_a_prediction_by_keyboard_alone(page) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert "Your first guess was: 16*3*3" in page.locator(".cw").inner_text()
-    assert (model(page, "first"), model(page, "guess"), model(page, "committed")) == (2, None, False)
+    assert (get(page, "first"), get(page, "guess"), get(page, "committed")) == (2, None, False)
     assert page.evaluate("document.activeElement.type") == "radio"
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
@@ -98,7 +71,7 @@ def test_nonsense_is_refused_at_the_field(page, text: str) -> None:
     assert text in page.locator(".cw-error").inner_text()
     assert page.get_by_role("textbox").get_attribute("aria-invalid") == "true"
     assert page.get_by_role("textbox").input_value() == text
-    assert model(page, "committed") is False
+    assert get(page, "committed") is False
     page.get_by_role("textbox").fill("432")
     assert page.locator(".cw-error").inner_text() == ""
 
@@ -119,7 +92,7 @@ def test_numbers_as_people_write_them(page, text: str, value: float) -> None:
     draw(page, of_number())
     page.get_by_role("textbox").fill(text)
     page.keyboard.press("Enter")
-    assert model(page, "guess") == value
+    assert get(page, "guess") == value
     prediction = of_number()
     prediction.guess = value
     prediction.commit()
@@ -130,12 +103,12 @@ def test_numbers_as_people_write_them(page, text: str, value: float) -> None:
 
 def test_a_prediction_follows_python(page) -> None:
     draw(page, of_number())
-    receive(page, "guess", 432)
+    receive(page, guess=432)
     assert page.get_by_role("textbox").input_value() == "432"
-    receive(page, "committed", True)
+    receive(page, committed=True)
     shown = page.locator(".cw-reason").first.locator("p").all_inner_texts()
     assert shown == ["✗ Your guess", "432 parameters", "The bias is missing."]
-    receive(page, "committed", False)
+    receive(page, committed=False)
     assert page.get_by_role("textbox").count() == 1
 
 
@@ -147,8 +120,7 @@ def test_the_meter_in_the_browser_equals_torch(page, side: tuple[int, int]) -> N
     for _ in range(25):
         meter.operation = chance.choice(list(OPERATIONS))
         meter.shift = (chance.randint(-8, 8), chance.randint(-8, 8))
-        page.evaluate("(name) => models.host.receive('operation', name)", meter.operation)
-        receive(page, "shift", list(meter.shift))
+        receive(page, operation=meter.operation, shift=list(meter.shift))
         found = page.evaluate(
             """() => {
               const { difference, height, width, largest, inside } = document.querySelector(".cw").measured;
@@ -172,12 +144,12 @@ def test_the_picture_is_shifted_by_keys_sliders_and_dragging(page) -> None:
     picture.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "ArrowUp"):
         page.keyboard.press(key)
-    assert model(page, "shift") == [-1, 2]
+    assert get(page, "shift") == [-1, 2]
     for _ in range(12):
         page.keyboard.press("ArrowLeft")
-    assert model(page, "shift") == [-1, -8], "it stops at the end"
+    assert get(page, "shift") == [-1, -8], "it stops at the end"
     page.keyboard.press("Escape")
-    assert model(page, "shift") == [0, 0]
+    assert get(page, "shift") == [0, 0]
     page.wait_for_function("[...document.querySelectorAll('[type=range]')].every(({ value }) => value === '0')")
     page.get_by_label("Shift down").focus()
     page.keyboard.press("ArrowRight")
@@ -188,9 +160,9 @@ def test_the_picture_is_shifted_by_keys_sliders_and_dragging(page) -> None:
     page.mouse.move(box["x"] + 20 + box["width"] * 3 / 32, box["y"] + 20 - box["height"] * 2 / 32, steps=4)
     page.mouse.up()
     page.mouse.move(box["x"], box["y"])
-    assert model(page, "shift") == [-1, 3]
+    assert get(page, "shift") == [-1, 3]
     page.get_by_role("combobox").select_option("max pooling 2")
-    assert model(page, "operation") == "max pooling 2"
+    assert get(page, "operation") == "max pooling 2"
     page.wait_for_function("models.host.saved.length > 0 && models.host.saved.at(-1).operation")
 
 
@@ -199,7 +171,7 @@ def test_two_meters_on_one_page_do_not_disturb_each_other(page) -> None:
     draw(page, EquivarianceMeter(shift=(2, 2)), "two")
     page.locator("#one").get_by_role("application").focus()
     page.keyboard.press("ArrowRight")
-    assert (model(page, "shift", "one"), model(page, "shift", "two")) == ([0, 1], [2, 2])
+    assert (get(page, "shift", "one"), get(page, "shift", "two")) == ([0, 1], [2, 2])
 
 
 def test_the_set_up_check_says_whether_python_answers(page) -> None:
@@ -208,9 +180,9 @@ def test_the_set_up_check_says_whether_python_answers(page) -> None:
     assert "Checking" in page.locator(".cw-setup-verdict").inner_text()
     answer(page, "check")
     assert "Widgets draw here, and Python answers" in page.locator(".cw-check").last.inner_text()
-    assert 0 <= model(page, "answer_ms") < 60000
+    assert 0 <= get(page, "answer_ms") < 60000
     row = {"name": "torch", "status": "missing", "text": "Version 1.0 is too old."}
-    receive(page, "lines", [row])
+    receive(page, lines=[row])
     assert "! to do\ntorch\nVersion 1.0 is too old." in page.locator(".cw-check").first.inner_text()
     assert page.locator(".cw-setup-verdict").inner_text().startswith("Not ready yet.")
 
@@ -249,7 +221,7 @@ def test_the_map_shows_links_and_what_is_passed(page, series: SeriesMap) -> None
     changed = [dict(room) for room in series.rooms]
     changed[4]["passed"] = 1
     changed[10]["total"] = 0
-    receive(page, "rooms", changed)
+    receive(page, rooms=changed)
     page.get_by_text("coming", exact=True).wait_for()
     assert "coming" in page.locator(".cw-room").nth(10).inner_text()
     words = f"1 of {changed[4]['total']} passed"
@@ -269,7 +241,7 @@ def test_the_progress_goes_out_and_comes_in_as_a_file(page, series: SeriesMap, t
     page.locator("input[type=file]").set_input_files(mine)
     page.wait_for_function("models.host.sent.at(-1).do === 'import'")
     assert requests(page)[-1] == {"do": "import", "name": "mine.json", "text": "not JSON"}
-    receive(page, "message", "mine.json is no progress file.")
+    receive(page, message="mine.json is no progress file.")
     assert page.locator(".cw-message").inner_text() == "mine.json is no progress file."
 
 
@@ -285,7 +257,7 @@ def test_the_same_file_again_is_answered_again(page, series: SeriesMap, tmp_path
         page.clock.run_for(4100)
         assert page.locator(".cw-message").inner_text().startswith("Python is busy")
         if said:
-            receive(page, "message", said)
+            receive(page, message=said)
         answer(page, "import")
         assert page.locator(".cw-message").inner_text() == "mine.json is no progress file."
         page.evaluate("models.host.sent.length = 0")
@@ -299,7 +271,7 @@ def test_the_data_panel_shows_progress_and_one_button_at_a_time(page, tmp_path) 
     assert requests(page) == [{"do": "fetch", "name": "mnist"}]
     sets = panel.status
     sets["mnist"] |= {"state": "running", "done": 4_300_000, "text": "Coming: 4 of 12 MB."}
-    receive(page, "sets", sets)
+    receive(page, sets=sets)
     bar = page.get_by_role("progressbar", name="MNIST")
     values = [bar.get_attribute(f"aria-value{name}") for name in ("min", "now", "max", "text")]
     assert values == ["0", "4", "12", "4 of 12 MB"]
@@ -308,10 +280,10 @@ def test_the_data_panel_shows_progress_and_one_button_at_a_time(page, tmp_path) 
     page.keyboard.press("Enter")
     assert requests(page)[-1] == {"do": "cancel", "name": "mnist"}
     sets["mnist"]["state"] = "partial"
-    receive(page, "sets", sets)
+    receive(page, sets=sets)
     assert page.get_by_role("button", name="Continue at 4 of 12 MB").is_enabled()
     sets["mnist"]["state"] = "complete"
-    receive(page, "sets", sets)
+    receive(page, sets=sets)
     assert page.get_by_role("button", name="MNIST").count() == 0
 
 
@@ -373,11 +345,11 @@ def test_every_widget_fits_and_is_accessible(page, name: str, dark: bool) -> Non
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     assert violations(page) == []
     if name in ("prediction", "number"):
-        receive(page, "guess", 2 if name == "prediction" else 160)
-        receive(page, "committed", True)
+        receive(page, guess=2 if name == "prediction" else 160)
+        receive(page, committed=True)
         assert violations(page) == []
     if name == "number":
-        receive(page, "committed", False)
+        receive(page, committed=False)
         page.get_by_role("textbox").fill("x")
         page.keyboard.press("Enter")
         assert violations(page) == []

@@ -1,45 +1,17 @@
 """The window walker in a real Chromium: its numbers are torch's, and keys, clicks and the puzzle work."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
-from playwright.sync_api import Browser, Error, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 from test_window_walker import random_settings
-from widget_page import draw
+from widget_page import draw, get, receive
 
 from helpers.widgets import WindowWalker
 from helpers.widgets.window_walker import PRESETS, preset, solutions
 
 pytestmark = pytest.mark.browser
 
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1000, "height": 1000})
-    page.set_default_timeout(10_000)
-    errors = []
-
-    def on_error(error: Error) -> None:
-        errors.append(str(error))
-
-    page.on("pageerror", on_error)
-    yield page
-    page.close()
-    assert errors == []
-
-
-def get(page: Page, name: str) -> object:
-    return page.evaluate("(name) => models.host.get(name)", name)
-
-
-def settle(page: Page) -> None:
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-def receive(page: Page, **state: object) -> None:
-    page.evaluate("(s) => Object.entries(s).forEach(([name, value]) => models.host.receive(name, value))", state)
-    settle(page)
+VIEWPORT = {"width": 1000, "height": 1000}
 
 
 def field(page: Page, label: str, nth: int = 0) -> Locator:

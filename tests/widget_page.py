@@ -1,7 +1,9 @@
 """Draws one widget in a bare page, without JupyterLab: a model in the page stands in for Python."""
 
 import base64
+import contextlib
 import json
+from collections.abc import Iterator
 
 from ipywidgets.widgets.widget import _remove_buffers
 
@@ -70,6 +72,41 @@ def draw(page, widget, host: str = "host", *, dark: bool = False) -> None:
     packed = [[list(path), base64.b64encode(bytes(data)).decode()] for path, data in zip(paths, buffers, strict=True)]
     esm, css = state.pop("_esm"), state.pop("_css")
     page.evaluate(MOUNT, [host, json.loads(json.dumps(state)), packed, esm, css])
+
+
+def get(page, name: str, host: str = "host") -> object:
+    """The trait `name` of the model in the page."""
+    return page.evaluate("([host, name]) => models[host].get(name)", [host, name])
+
+
+def receive(page, host: str = "host", **values: object) -> None:
+    """Changes that come from Python; waits until they are painted."""
+    page.evaluate(
+        """([host, values]) => {
+          for (const [name, value] of Object.entries(values)) models[host].receive(name, value);
+        }""",
+        [host, values],
+    )
+    painted(page)
+
+
+def painted(page) -> None:
+    """Wait until what has changed so far is on the screen: a change may draw in the next frame only."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@contextlib.contextmanager
+def watched(page) -> Iterator[None]:
+    """Fail at the end when a script in the page has raised."""
+    errors = []
+
+    def note(error: Exception) -> None:
+        errors.append(str(error))
+
+    page.on("pageerror", note)
+    yield
+    page.remove_listener("pageerror", note)
+    assert errors == []
 
 
 def requests(page) -> list[dict]:
