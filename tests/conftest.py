@@ -142,7 +142,6 @@ def page(request: pytest.FixtureRequest, browser: "Browser") -> "Iterator[Page]"
     from widget_page import watched
 
     page = browser.new_page(viewport=getattr(request.module, "VIEWPORT", {"width": 900, "height": 700}))
-    page.set_default_timeout(10_000)
     with watched(page):
         yield page
         page.close()

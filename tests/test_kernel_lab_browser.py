@@ -31,7 +31,6 @@ def tab(browser: Browser) -> Iterator[Page]:
 def page(tab: Page) -> Iterator[Page]:
     tab.goto("about:blank")
     tab.set_viewport_size({"width": 1000, "height": 900})
-    tab.set_default_timeout(10_000)
     with watched(tab):
         yield tab
 

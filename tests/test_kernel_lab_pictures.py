@@ -171,7 +171,6 @@ def blank(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1000, "height": 900})
     page.route("http://localhost/", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
     page.goto("http://localhost/")
-    page.set_default_timeout(15_000)
     with watched(page):
         yield page
         page.close()
