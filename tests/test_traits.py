@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from traitlets import HasTraits, TraitError
 
+from helpers.widgets import LineFitter, OptimizerRace
 from helpers.widgets.traits import Choice, Number, Pixel, Shift, Whole, YesNo
 
 
@@ -66,3 +67,8 @@ def test_what_does_not_fit_is_named_and_changes_nothing(name: str, values: list,
         assert getattr(settings, name) is before
         with pytest.raises(TraitError):
             Settings(**{name: value})
+
+
+def test_the_browser_gets_the_limits_of_the_numbers() -> None:
+    assert LineFitter().get_state("_ranges") == {"_ranges": {"steps": [0, 10_000]}}
+    assert OptimizerRace()._ranges == {"lr": [0.001, 2], "momentum": [0, 0.99], "step": [0, 80]}

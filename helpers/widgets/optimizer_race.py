@@ -23,7 +23,6 @@ START = (-2.4, 0.2)
 REACH = (3.0, 2.0)  # the map goes from -3 to 3 and from -2 to 2
 FAR = 1000.0  # a path that gets this far from the middle has diverged, and is not followed any further
 GOAL = 0.001  # a loss below it counts as arrived
-RANGES = {"lr": (0.001, 2), "momentum": (0, 0.99)}
 
 
 @dataclass(frozen=True)
@@ -189,8 +188,8 @@ class OptimizerRace(Widget):
     """
 
     surface = Choice("tilted", SURFACES).tag(sync=True)
-    lr = Number(0.05, *RANGES["lr"]).tag(sync=True)
-    momentum = Number(0.9, *RANGES["momentum"]).tag(sync=True)
+    lr = Number(0.05, 0.001, 2).tag(sync=True)
+    momentum = Number(0.9, 0, 0.99).tag(sync=True)
     start = t.TraitType(START).tag(sync=True)
     shown = t.TraitType(FIRST_SHOWN).tag(sync=True)
     step = Whole(0, 0, STEPS).tag(sync=True)
@@ -210,7 +209,7 @@ class OptimizerRace(Widget):
     ) -> None:
         super().__init__(surface=surface, lr=lr, momentum=momentum, start=start, shown=shown, step=step)
         surfaces = {name: {"label": one.label, "angle": one.angle, "bend": one.bend} for name, one in SURFACES.items()}
-        fixed = {"flat": FLAT, "steep": STEEP, "bottom": BOTTOM, "reach": REACH, "start": START, "ranges": RANGES}
+        fixed = {"flat": FLAT, "steep": STEEP, "bottom": BOTTOM, "reach": REACH, "start": START}
         self.set_trait("map", {**fixed, "surfaces": surfaces})
         self._renew()
         self.observe(self._renew, names=["surface", "lr", "momentum", "start"])
