@@ -152,7 +152,7 @@ def test_the_classic_stack_in_literal_numbers() -> None:
     assert [row.shape for row in stack.rows] == [[1, 32, 32], [8, 30, 30], [8, 15, 15], [8, 13, 13]]
     assert [row.parameters for row in stack.rows] == [0, 80, 0, 584]
     assert [row.size[0] for row in stack.rows] == [1, 3, 4, 8]
-    assert (stack.layer, stack.pixel, stack.theory.sum()) == (3, [6, 6], 64)
+    assert (stack.layer, stack.pixel, stack.theory.sum()) == (3, (6, 6), 64)
     assert stack.code == (
         "from torch import nn\n\nmodel = nn.Sequential(\n"
         "    nn.Conv2d(1, 8, 3),\n    nn.MaxPool2d(2),\n    nn.Conv2d(8, 8, 3),\n)\n"

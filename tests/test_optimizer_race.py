@@ -185,7 +185,7 @@ def test_a_message_from_the_browser_is_computed_once() -> None:
         ("surface", ["flat", "", None, 3, ["tilted"]], "it must be one of tilted, straight, curved"),
         ("start", [(0,), (4, 0), (0, -2.1), (math.nan, 0), "ab", None, (True, 0), 3], "it must be two numbers"),
         ("shown", ["SGD", ["Adam", "Eve"], None, [1], 3], "it must be a list of names out of SGD, Momentum"),
-        ("step", [-1, 81, 2.5, "3", None, True], "step must be"),
+        ("step", [-1, 81, 2.5, "3", None, True], "it must be a whole number from 0 to 80"),
     ],
 )
 def test_what_does_not_fit_is_named_and_changes_nothing(name: str, values: list, said: str) -> None:

@@ -1,5 +1,3 @@
-const LARGEST_X = 10;
-const LARGEST_N = 12;
 const PLOT = { width: 480, height: 300, left: 40, right: 12, top: 12, bottom: 28 };
 const MEAN_SLOPE = 11 / 48; // RReLU in evaluation
 
@@ -46,18 +44,21 @@ function render({ model, el: host }) {
   const names = ["function", "x", "n", "slope", "training", "draws"];
   const state = () => Object.fromEntries(names.map((name) => [name, model.get(name)]));
   const rules = model.get("rules");
+  const ranges = model.get("_ranges");
+  const largest = ranges.x[1]; // of the input
 
   function set(name, value) {
     model.set(name, value);
     save();
     return null;
   }
-  const setX = (x) => set("x", Number(Math.max(-LARGEST_X, Math.min(LARGEST_X, x)).toFixed(4)));
+  const setX = (x) => set("x", Number(Math.max(-largest, Math.min(largest, x)).toFixed(4)));
 
   // The controls.
   const which = choice("Activation", Object.keys(rules).map((name) => [name, name]), (name) => set("function", name));
-  const typed = numberField("Input", { parse: (text) => parseNumber(text, LARGEST_X), write: formatNumber, commit: setX });
-  function slide(label, name, min, max, step) {
+  const typed = numberField("Input", { parse: (text) => parseNumber(text, largest), write: formatNumber, commit: setX });
+  function slide(label, name, step) {
+    const [min, max] = ranges[name];
     const input = el("input", { type: "range", min, max, step, oninput: () => set(name, Number(input.value)) });
     const output = el("output");
     return {
@@ -68,13 +69,13 @@ function render({ model, el: host }) {
       },
     };
   }
-  const count = slide("How many in a row", "n", 1, LARGEST_N, 1);
-  const below = slide("Slope below 0", "slope", -1, 2, 0.05);
+  const count = slide("How many in a row", "n", 1);
+  const below = slide("Slope below 0", "slope", 0.05);
   const mode = choice("Mode", [["true", "training: drawn"], ["false", "evaluation: the mean"]],
     (value) => set("training", value === "true"));
   const again = el("button", {
     type: "button",
-    onclick: () => set("draws", Array.from({ length: LARGEST_N }, () => 1 / 8 + (1 / 3 - 1 / 8) * Math.random())),
+    onclick: () => set("draws", Array.from({ length: ranges.n[1] }, () => 1 / 8 + (1 / 3 - 1 / 8) * Math.random())),
   }, "Draw again");
   root.append(el("div", { class: "cw-row cw-controls" }, which.node, typed.node, count.node, below.node, mode.node, again));
 
@@ -94,18 +95,18 @@ function render({ model, el: host }) {
     ticks, svg("g", { "clip-path": `url(#${clip})` }, ...Object.values(lines), dot));
   const plot = el("div", {
     class: "cw-plot", role: "slider", tabindex: "0", "aria-label": "Input, on the curve",
-    "aria-valuemin": -LARGEST_X, "aria-valuemax": LARGEST_X,
+    "aria-valuemin": -largest, "aria-valuemax": largest,
   }, drawing);
   const toX = (clientX) => {
     const box = plot.getBoundingClientRect();
     const at = ((clientX - box.left) / box.width) * width;
-    return ((at - left) / (width - left - right)) * 2 * LARGEST_X - LARGEST_X;
+    return ((at - left) / (width - left - right)) * 2 * largest - largest;
   };
   dragged(plot, (event) => setX(Math.round(toX(event.clientX) * 20) / 20));
   plot.addEventListener("keydown", (event) => {
     if (isCommand(event)) return;
     const by = { ArrowRight: 0.1, ArrowUp: 0.1, ArrowLeft: -0.1, ArrowDown: -0.1, PageUp: 1, PageDown: -1 }[event.key];
-    const to = { Home: -LARGEST_X, End: LARGEST_X }[event.key] ?? model.get("x") + by;
+    const to = { Home: -largest, End: largest }[event.key] ?? model.get("x") + by;
     if (Number.isNaN(to)) return;
     event.preventDefault();
     setX(to);
@@ -133,10 +134,10 @@ function render({ model, el: host }) {
     const [{ value, slope }] = levels;
     const bent = slopeBelow(now, 0);
     const [low, high] = { sigmoid: [-0.25, 1.25], tanh: [-1.25, 1.25] }[now.function] ?? [-4, 10];
-    const px = (x) => left + ((x + LARGEST_X) / (2 * LARGEST_X)) * (width - left - right);
+    const px = (x) => left + ((x + largest) / (2 * largest)) * (width - left - right);
     const py = (y) => height - bottom - ((y - low) / (high - low)) * (height - top - bottom);
     const path = (pick) => Array.from({ length: 401 }, (_, i) => {
-      const x = -LARGEST_X + (i * LARGEST_X) / 200;
+      const x = -largest + (i * largest) / 200;
       return `${i ? "L" : "M"}${px(x).toFixed(1)} ${py(pick(activation(now.function, x, bent))).toFixed(1)}`;
     }).join("");
     lines.value.setAttribute("d", path((at) => at.value));

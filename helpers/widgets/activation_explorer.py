@@ -9,8 +9,9 @@ import torch.nn.functional as F
 import traitlets as t
 from torch import Tensor
 
-from ..shapes import is_number, is_whole, short
+from ..shapes import is_number, short
 from .base import Widget
+from .traits import Choice, Number, Whole, YesNo
 
 LARGEST_X = 10
 LARGEST_N = 12
@@ -45,11 +46,11 @@ class ActivationExplorer(Widget):
     All of them can be set at any time.
     """
 
-    function = t.TraitType("sigmoid").tag(sync=True)
-    x = t.TraitType(1.0).tag(sync=True)
-    n = t.TraitType(5).tag(sync=True)
-    slope = t.TraitType(0.25).tag(sync=True)
-    training = t.TraitType(True).tag(sync=True)
+    function = Choice("sigmoid", FUNCTIONS).tag(sync=True)
+    x = Number(1.0, -LARGEST_X, LARGEST_X).tag(sync=True)
+    n = Whole(5, 1, LARGEST_N).tag(sync=True)
+    slope = Number(0.25, LOWEST_SLOPE, LARGEST_SLOPE).tag(sync=True)
+    training = YesNo(True).tag(sync=True)
     draws = t.TraitType().tag(sync=True)
     rules = t.Dict(FUNCTIONS, read_only=True).tag(sync=True)
 
@@ -67,33 +68,6 @@ class ActivationExplorer(Widget):
             low, high = DRAWN_FROM
             draws = (low + (high - low) * torch.rand(LARGEST_N, dtype=torch.float64)).tolist()
         super().__init__(function=function, x=x, n=n, slope=slope, training=training, draws=draws)
-
-    @t.validate("function")
-    def _check_function(self, proposal: t.Bunch) -> str:
-        if not isinstance(proposal.value, str) or proposal.value not in FUNCTIONS:
-            raise t.TraitError(f"function is {short(proposal.value)}; it must be one of {', '.join(FUNCTIONS)}.")
-        return proposal.value
-
-    @t.validate("x", "slope")
-    def _check_number(self, proposal: t.Bunch) -> float:
-        name = proposal.trait.name
-        low, high = (-LARGEST_X, LARGEST_X) if name == "x" else (LOWEST_SLOPE, LARGEST_SLOPE)
-        if not is_number(proposal.value) or not low <= proposal.value <= high:
-            raise t.TraitError(f"{name} is {short(proposal.value)}; it must be a number from {low} to {high}.")
-        return float(proposal.value)
-
-    @t.validate("n")
-    def _check_n(self, proposal: t.Bunch) -> int:
-        value = proposal.value
-        if not is_whole(value) or not 1 <= value <= LARGEST_N:
-            raise t.TraitError(f"n is {short(value)}; it must be a whole number from 1 to {LARGEST_N}.")
-        return int(value)
-
-    @t.validate("training")
-    def _check_training(self, proposal: t.Bunch) -> bool:
-        if not isinstance(proposal.value, bool):
-            raise t.TraitError(f"training is {short(proposal.value)}; it must be True or False.")
-        return proposal.value
 
     @t.validate("draws")
     def _check_draws(self, proposal: t.Bunch) -> list[float]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..shapes import is_whole, short
 from .base import Widget
+from .traits import Choice, Whole, YesNo
 
 NORMS = ("batch", "layer", "instance", "group")
 LARGEST_N, C, H, W = 6, 4, 3, 5
@@ -49,11 +50,11 @@ class AxesExplorer(Widget):
     All of them can be set at any time.
     """
 
-    norm = t.TraitType("batch").tag(sync=True)
-    batch_size = t.TraitType(4).tag(sync=True)
+    norm = Choice("batch", NORMS).tag(sync=True)
+    batch_size = Whole(4, 1, LARGEST_N).tag(sync=True)
     num_groups = t.TraitType(2).tag(sync=True)
-    train = t.TraitType(True).tag(sync=True)
-    pooled = t.TraitType(False).tag(sync=True)
+    train = YesNo(True).tag(sync=True)
+    pooled = YesNo(False).tag(sync=True)
     cell = t.TraitType([0, 1, 1, 2]).tag(sync=True)
     _data = t.Dict().tag(sync=True)
 
@@ -79,20 +80,6 @@ class AxesExplorer(Widget):
 
     # The state
 
-    @t.validate("norm")
-    def _check_norm(self, proposal: t.Bunch) -> str:
-        if not isinstance(proposal.value, str) or proposal.value not in NORMS:
-            raise t.TraitError(f"norm is {short(proposal.value)}; it must be one of {', '.join(NORMS)}.")
-        return proposal.value
-
-    @t.validate("batch_size")
-    def _check_batch_size(self, proposal: t.Bunch) -> int:
-        if not is_whole(proposal.value) or not 1 <= proposal.value <= LARGEST_N:
-            raise t.TraitError(
-                f"batch_size is {short(proposal.value)}; it must be a whole number from 1 to {LARGEST_N}."
-            )
-        return int(proposal.value)
-
     @t.validate("num_groups")
     def _check_num_groups(self, proposal: t.Bunch) -> int:
         if not is_whole(proposal.value) or proposal.value not in GROUPS:
@@ -101,12 +88,6 @@ class AxesExplorer(Widget):
                 f"{', '.join(map(str, GROUPS[:-1]))} or {GROUPS[-1]}."
             )
         return int(proposal.value)
-
-    @t.validate("train", "pooled")
-    def _check_switch(self, proposal: t.Bunch) -> bool:
-        if not isinstance(proposal.value, bool):
-            raise t.TraitError(f"{proposal.trait.name} is {short(proposal.value)}; it must be True or False.")
-        return proposal.value
 
     @t.validate("cell")
     def _check_cell(self, proposal: t.Bunch) -> list[int]:

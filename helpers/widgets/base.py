@@ -9,6 +9,9 @@ from pathlib import Path
 
 import anywidget
 from IPython.display import display
+from traitlets import Dict, default
+
+from .traits import Number
 
 HERE = Path(__file__).parent
 
@@ -45,10 +48,17 @@ class Widget(anywidget.AnyWidget):
     A subclass in `NAME.py` brings `NAME.js` (and `NAME.css` where it has a style of its own); both are joined
     behind the shared files here, and those of its parents, because an anywidget module cannot import a neighbour. The
     subclass also gives `still()`, a picture of the present state. Displaying publishes two outputs: the still, which
-    remains where no script runs, and the live view, which hides the still once it has painted.
+    remains where no script runs, and the live view, which hides the still once it has painted. The module finds the
+    lowest and the highest value of each trait that is a `Number` or a `Whole` in `_ranges`.
     """
 
     sentence = "This is a still picture. Run this cell to use it."
+
+    _ranges = Dict().tag(sync=True)
+
+    @default("_ranges")
+    def _list_ranges(self) -> dict[str, list[float]]:
+        return {name: [one.low, one.high] for name, one in self.traits().items() if isinstance(one, Number)}
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         # not for the copy of a class that traitlets makes for each instance

@@ -12,10 +12,9 @@ import traitlets as t
 from torch import Tensor
 
 from ..kernels import kernel
-from ..shapes import is_whole, short
 from .base import Widget
+from .traits import Choice, Shift
 
-LARGEST_SHIFT = 8
 SMALLEST, LARGEST = 10, 64  # sides of the picture, pixels; a shift never brings it all the way round
 DENSE_SIDE = 16  # the fully-connected layer sees the picture scaled down to this many pixels a side, or fewer
 STEP = 256  # pixels are rounded to 256ths, so that every sum here is exact and a difference of 0 is really 0
@@ -125,8 +124,8 @@ class EquivarianceMeter(Widget):
     fractions, so the sums are exact in float32: a difference of 0 is a true 0, here and in the browser.
     """
 
-    operation = t.TraitType("convolution").tag(sync=True)
-    shift = t.TraitType((0, 1)).tag(sync=True)
+    operation = Choice("convolution", OPERATIONS).tag(sync=True)
+    shift = Shift((0, 1)).tag(sync=True)
 
     operations = t.Dict(read_only=True).tag(sync=True)
     readings = t.Dict(READINGS, read_only=True).tag(sync=True)
@@ -161,16 +160,6 @@ class EquivarianceMeter(Widget):
         }
         for name, value in fixed.items():
             self.set_trait(name, value)
-
-    @t.validate("operation")
-    def _check_operation(self, proposal: t.Bunch) -> str:
-        if not isinstance(proposal.value, str) or proposal.value not in OPERATIONS:
-            raise t.TraitError(f"operation is {short(proposal.value)}; it must be one of {', '.join(OPERATIONS)}.")
-        return proposal.value
-
-    @t.validate("shift")
-    def _check_shift(self, proposal: t.Bunch) -> tuple[int, int]:
-        return whole_shift(proposal.value)
 
     @property
     def image(self) -> Tensor:
@@ -261,20 +250,6 @@ class EquivarianceMeter(Widget):
             f"difference. {self.reading}"
         )
         return plots.to_png(axes[0].figure), alt
-
-
-def whole_shift(value: object) -> tuple[int, int]:
-    """Return a shift (down, right) as two whole numbers, each within `LARGEST_SHIFT`, or raise a TraitError."""
-    if (
-        not isinstance(value, Sequence)
-        or len(value) != 2
-        or not all(is_whole(n) and abs(n) <= LARGEST_SHIFT for n in value)
-    ):
-        raise t.TraitError(
-            f"shift is {short(value)}; it must be two whole numbers (down, right), each from "
-            f"-{LARGEST_SHIFT} to {LARGEST_SHIFT}."
-        )
-    return (int(value[0]), int(value[1]))
 
 
 def drawing() -> Tensor:

@@ -1,6 +1,5 @@
 // The kernel lab: everything the learner turns is computed and painted here; Python holds the same state.
 
-const RANGES = { stride: [1, 64], padding: [0, 64], dilation: [1, 64] };
 const EDITS = ["kernel", "divisor", "normalise", "stride", "padding", "padding_mode", "dilation", "display", "colour", "second", "second_divisor"];
 const LARGEST_KERNEL = 7;
 const SMALLEST_DIVISOR = 1e-6;
@@ -956,7 +955,7 @@ function render({ model, el: host }) {
   const note = el("p", { class: "kl-note", role: "status" });
 
   // -- the settings
-  const whole = (name) => wholeField(name[0].toUpperCase() + name.slice(1), RANGES[name], (value) => change({ [name]: value }));
+  const whole = (name) => wholeField(name[0].toUpperCase() + name.slice(1), model.get("_ranges")[name], (value) => change({ [name]: value }));
   const [stride, padding, dilation] = ["stride", "padding", "dilation"].map(whole);
   const fields = [divisor, stride, padding, dilation];
   const named = (names) => names.map((name) => [name, name]);

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from traitlets import Bool, Bunch, Dict, Enum, List, TraitError, TraitType, default, observe, validate
+from traitlets import Bunch, Dict, List, TraitError, TraitType, default, observe, validate
 
 from ..kernels import KERNELS
-from ..shapes import conv_output_size, is_number, is_whole, short
+from ..shapes import conv_output_size, is_number, short
 from .base import Widget
+from .traits import Checked, Choice, Pixel, Whole, YesNo
 
 Image = Tensor | Sequence
 Grid = Tensor | Sequence[Sequence[float]] | str
@@ -104,54 +105,14 @@ class KernelGrid(TraitType):
             super().set(lab, value)
 
 
-class Whole(TraitType):
-    """A whole number from `low` to `high`."""
-
-    def __init__(self, default_value: int, low: int, high: int) -> None:
-        super().__init__(default_value)
-        self.low, self.high = low, high
-
-    def validate(self, lab: KernelLab, value: object) -> int:
-        if not is_whole(value) or not self.low <= value <= self.high:
-            raise TraitError(
-                f"{self.name} is {short(value)}; it must be a whole number from {self.low} to {self.high}."
-            )
-        return int(value)
-
-
-class Divisor(TraitType):
+class Divisor(Checked):
     """A number to divide by."""
 
-    def validate(self, lab: KernelLab, value: object) -> float:
-        if not is_number(value) or not SMALLEST_DIVISOR <= abs(value) <= LARGEST_WEIGHT:
-            raise TraitError(
-                f"{self.name} is {short(value)}; it must be a number other than 0, from 1e-6 to 1e6 in size."
-            )
-        return float(value)
+    keep = float
+    needed = "a number other than 0, from 1e-6 to 1e6 in size"
 
-
-class YesNo(Bool):
-    def validate(self, lab: KernelLab, value: object) -> bool:
-        if not isinstance(value, bool):
-            raise TraitError(f"{self.name} is {short(value)}; it must be True or False.")
-        return value
-
-
-class Choice(Enum):
-    def validate(self, lab: KernelLab, value: object) -> str:
-        if not isinstance(value, str) or value not in self.values:
-            raise TraitError(f"{self.name} is {short(value)}; it must be one of {', '.join(self.values)}.")
-        return value
-
-
-class Pixel(TraitType):
-    """The row and the column of one output pixel, counted from 0."""
-
-    def validate(self, lab: KernelLab, value: object) -> tuple[int, int]:
-        pair = isinstance(value, tuple | list) and len(value) == 2
-        if not pair or not all(is_whole(n) and n >= 0 for n in value):
-            raise TraitError(f"probe is {short(value)}; it must be (row, column), two whole numbers counted from 0.")
-        return int(value[0]), int(value[1])
+    def fits(self, value: object) -> bool:
+        return is_number(value) and SMALLEST_DIVISOR <= abs(value) <= LARGEST_WEIGHT
 
 
 class KernelLab(Widget):
@@ -187,9 +148,9 @@ class KernelLab(Widget):
     normalise = YesNo(False).tag(sync=True)
     stride = Whole(1, 1, 64).tag(sync=True)
     padding = Whole(0, 0, 64).tag(sync=True)
-    padding_mode = Choice(("zeros", "reflect", "replicate", "circular"), "zeros").tag(sync=True)
+    padding_mode = Choice("zeros", ("zeros", "reflect", "replicate", "circular")).tag(sync=True)
     dilation = Whole(1, 1, 64).tag(sync=True)
-    display = Choice(("clip", "absolute", "signed"), "clip").tag(sync=True)
+    display = Choice("clip", ("clip", "absolute", "signed")).tag(sync=True)
     probe = Pixel((0, 0)).tag(sync=True)
     show_matrix = YesNo(False).tag(sync=True)
     colour = YesNo(False).tag(sync=True)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..shapes import conv_output_size, is_whole, pool_output_size, receptive_field, short, span, window_pixels
 from .base import Widget
 from .models import kept, like, told
+from .traits import Pixel
 
 # setting -> (lowest value, highest value, the one it starts with)
 NUMBERS = {
@@ -94,7 +95,7 @@ class LayerStack(Widget):
     layers = t.TraitType([]).tag(sync=True)
     input_size = t.TraitType([1, 32, 32]).tag(sync=True)
     layer = t.TraitType(0).tag(sync=True)
-    pixel = t.TraitType([0, 0]).tag(sync=True)
+    pixel = Pixel((0, 0)).tag(sync=True)
     image = t.Dict(read_only=True).tag(sync=True)
     _kinds = t.Dict({name: {"label": label, "settings": list(keys)} for name, (label, keys) in KINDS.items()}).tag(
         sync=True
@@ -155,14 +156,6 @@ class LayerStack(Widget):
         if not is_whole(value) or not 0 <= value <= most:
             raise t.TraitError(f"layer is {short(value)}; it must be a whole number from 0, the input, to {most}.")
         return int(value)
-
-    @t.validate("pixel")
-    def _check_pixel(self, proposal: t.Bunch) -> list[int]:
-        value = proposal.value
-        pair = isinstance(value, list | tuple) and len(value) == 2
-        if not pair or not all(is_whole(n) and n >= 0 for n in value):
-            raise t.TraitError(f"pixel is {short(value)}; it must be (row, column), two whole numbers counted from 0.")
-        return [int(n) for n in value]
 
     @t.observe("layers")
     def _keep_layer_inside(self, _: t.Bunch) -> None:

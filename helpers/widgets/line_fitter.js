@@ -1,6 +1,5 @@
 const FURTHEST = 100; // of slope and intercept
 const LARGEST_LR = 10;
-const MOST_STEPS = 10000;
 const OUT_OF_SIGHT = 1e6;
 const FRAME = { width: 400, height: 340, left: 36, right: 12, top: 12, bottom: 40 };
 const VIEW = { x: [1, 12], y: [-1, 5] }; // of the points
@@ -96,7 +95,8 @@ function render({ model, el: host }) {
   const clamp = (value, most = FURTHEST) => Number(Math.max(-most, Math.min(most, value)).toPrecision(8));
   /** Put the line by hand: a new start, no steps yet. */
   const place = ([slope, intercept]) => put({ start: [clamp(slope), clamp(intercept)], steps: 0 });
-  const setSteps = (steps) => put({ steps: Math.max(0, Math.min(MOST_STEPS, steps)) });
+  const [, mostSteps] = get("_ranges").steps;
+  const setSteps = (steps) => put({ steps: Math.max(0, Math.min(mostSteps, steps)) });
 
   // The controls.
   const number = (label, commit, most = FURTHEST) =>
@@ -106,7 +106,7 @@ function render({ model, el: host }) {
   const rate = number("Learning rate", (value) =>
     value > 0 && value <= LARGEST_LR ? put({ lr: value })
       : `A learning rate must be above 0 and at most ${LARGEST_LR}: ${formatNumber(value)} is not.`, Infinity);
-  const steps = wholeField("Steps", [0, MOST_STEPS], setSteps);
+  const steps = wholeField("Steps", [0, mostSteps], setSteps);
   const button = (text, onclick) => el("button", { type: "button", onclick }, text);
   const further = [1, 10, 100, 1000].map((n) =>
     el("button", { type: "button", "aria-label": `${n} more step${n > 1 ? "s" : ""}`, onclick: () => setSteps(get("steps") + n) }, `+${n}`));
@@ -256,7 +256,7 @@ function render({ model, el: host }) {
     rate.show(get("lr"));
     steps.show(get("steps"));
     centre.checked = get("centred");
-    further.forEach((one) => (one.disabled = get("steps") >= MOST_STEPS));
+    further.forEach((one) => (one.disabled = get("steps") >= mostSteps));
     back.disabled = get("steps") === 0;
     root.walked = walked; // for those who look from outside, the tests for one
   }

@@ -9,8 +9,9 @@ import torch
 import traitlets as t
 from torch import Tensor
 
-from ..shapes import is_number, is_whole, short
+from ..shapes import is_number, short
 from .base import Widget
+from .traits import Whole, YesNo
 
 X = (3.3, 4.4, 5.5, 6.71, 6.93, 4.168, 9.779, 6.182, 7.59, 2.167, 7.042, 10.791, 5.313, 7.997, 5.654, 9.27, 3.1)
 Y = (1.7, 2.76, 2.09, 3.19, 1.694, 1.573, 3.366, 2.596, 2.53, 1.221, 2.827, 3.465, 1.65, 2.904, 2.42, 2.94, 1.3)
@@ -48,8 +49,8 @@ class LineFitter(Widget):
 
     start = t.TraitType((0.0, 0.0)).tag(sync=True)
     lr = t.TraitType(0.005).tag(sync=True)
-    steps = t.TraitType(0).tag(sync=True)
-    centred = t.TraitType(False).tag(sync=True)
+    steps = Whole(0, 0, MOST_STEPS).tag(sync=True)
+    centred = YesNo(False).tag(sync=True)
     points = t.List([list(X), list(Y)], read_only=True).tag(sync=True)
     readings = t.Dict(READINGS, read_only=True).tag(sync=True)
 
@@ -78,19 +79,6 @@ class LineFitter(Widget):
                 f"lr is {short(proposal.value)}; a learning rate must be a number above 0, at most {LARGEST_LR}."
             )
         return float(proposal.value)
-
-    @t.validate("steps")
-    def _check_steps(self, proposal: t.Bunch) -> int:
-        value = proposal.value
-        if not is_whole(value) or not 0 <= value <= MOST_STEPS:
-            raise t.TraitError(f"steps is {short(value)}; it must be a whole number from 0 to {MOST_STEPS}.")
-        return int(value)
-
-    @t.validate("centred")
-    def _check_centred(self, proposal: t.Bunch) -> bool:
-        if not isinstance(proposal.value, bool):
-            raise t.TraitError(f"centred is {short(proposal.value)}; it must be True or False.")
-        return proposal.value
 
     @property
     def path(self) -> Tensor:

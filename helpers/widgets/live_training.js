@@ -53,7 +53,7 @@ function render({ model, el: host }) {
   const start = el("button", { type: "button", class: "cw-primary", onclick: () => press("start") }, "Start");
   const stop = el("button", { type: "button", onclick: () => press("stop") }, "Stop");
   const fields = {
-    epochs: wholeField("Epochs", [1, 1000], (value) => set("epochs", value)),
+    epochs: wholeField("Epochs", get("_ranges").epochs, (value) => set("epochs", value)),
     lr: numberField("Learning rate (lr)", {
       parse: (text) => parseNumber(text),
       write: (value) => formatNumber(value, 6),

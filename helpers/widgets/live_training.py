@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .. import train
 from ..shapes import as_float, is_whole, short
 from .panel import Panel
+from .traits import Whole
 
 MOST_EPOCHS = 1000
 PAUSE = 0.1  # seconds between two looks at the progress within an epoch
@@ -44,7 +45,7 @@ class LiveTraining(Panel):
     failed, `error` is the exception, else None.
     """
 
-    epochs = t.TraitType(6).tag(sync=True)
+    epochs = Whole(6, 1, MOST_EPOCHS).tag(sync=True)
     lr = t.TraitType(0.01).tag(sync=True)
     history = t.Dict({name: [] for name in CURVES}, read_only=True).tag(sync=True)
     running = t.Bool(read_only=True).tag(sync=True)
@@ -87,13 +88,6 @@ class LiveTraining(Panel):
         self.error: Exception | None = None
         super().__init__(epochs=epochs, lr=lr)
 
-    @t.validate("epochs")
-    def _check_epochs(self, proposal: t.Bunch) -> int:
-        value = proposal.value
-        if not is_whole(value) or not 1 <= value <= MOST_EPOCHS:
-            raise t.TraitError(f"epochs is {short(value)}; it must be a whole number from 1 to {MOST_EPOCHS}.")
-        return int(value)
-
     @t.validate("lr")
     def _check_lr(self, proposal: t.Bunch) -> float:
         rate = as_float(proposal.value)
@@ -111,9 +105,7 @@ class LiveTraining(Panel):
         Raises:
             ValueError: training is running already, or as for `train.fit`. What else the model raises comes through.
         """
-        if epochs is not None:
-            epochs = self._check_epochs(t.Bunch(value=epochs))
-        epochs = epochs or self.epochs
+        epochs = self.epochs if epochs is None else LiveTraining.epochs.validate(self, epochs)
         self._begin(epochs)
         self._train(epochs)
         if self.error is not None:

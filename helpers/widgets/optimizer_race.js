@@ -131,7 +131,7 @@ function render({ model, el: host }) {
   root.classList.add("cw-race");
   const wish = {}; // what was set while Python computes: in the model, its echo of the setting before would undo it
   const get = (name) => (name in wish ? wish[name] : model.get(name));
-  const [map, last] = [get("map"), get("steps")];
+  const [map, last, ranges] = ["map", "steps", "_ranges"].map(get);
   const calm = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches ?? false;
   const save = saver(model);
 
@@ -186,10 +186,10 @@ function render({ model, el: host }) {
   const surface = el("select", { onchange: () => change("surface", surface.value) },
     ...Object.entries(map.surfaces).map(([name, { label }]) => el("option", { value: name }, label)));
   const round = (value) => Number(value.toPrecision(3));
-  const lr = dial("Learning rate (lr)", map.ranges.lr, {
-    toSlider: Math.log10, fromSlider: (n) => Math.min(map.ranges.lr[1], Math.max(map.ranges.lr[0], round(10 ** n))), commit: (value) => change("lr", value),
+  const lr = dial("Learning rate (lr)", ranges.lr, {
+    toSlider: Math.log10, fromSlider: (n) => Math.min(ranges.lr[1], Math.max(ranges.lr[0], round(10 ** n))), commit: (value) => change("lr", value),
   });
-  const momentum = dial("Momentum (of Momentum and Nesterov)", map.ranges.momentum, {
+  const momentum = dial("Momentum (of Momentum and Nesterov)", ranges.momentum, {
     toSlider: (n) => n, fromSlider: (n) => Math.round(n * 100) / 100, commit: (value) => change("momentum", value),
   });
   const notice = el("p", { class: "cw-computing", role: "status" });

@@ -12,8 +12,9 @@ import torch
 import traitlets as t
 from torch import Tensor, optim
 
-from ..shapes import is_number, short, whole_number
+from ..shapes import is_number, short
 from .base import Widget
+from .traits import Choice, Number, Whole
 
 STEPS = 80
 FLAT, STEEP = 1.0, 20.0  # curvature along the valley and across it
@@ -22,7 +23,6 @@ START = (-2.4, 0.2)
 REACH = (3.0, 2.0)  # the map goes from -3 to 3 and from -2 to 2
 FAR = 1000.0  # a path that gets this far from the middle has diverged, and is not followed any further
 GOAL = 0.001  # a loss below it counts as arrived
-RANGES = {"lr": (0.001, 2.0), "momentum": (0.0, 0.99)}
 
 
 @dataclass(frozen=True)
@@ -187,12 +187,12 @@ class OptimizerRace(Widget):
     All of them can be set at any time. `runs` holds what torch computed for the present setting.
     """
 
-    surface = t.TraitType("tilted").tag(sync=True)
-    lr = t.TraitType(0.05).tag(sync=True)
-    momentum = t.TraitType(0.9).tag(sync=True)
+    surface = Choice("tilted", SURFACES).tag(sync=True)
+    lr = Number(0.05, 0.001, 2).tag(sync=True)
+    momentum = Number(0.9, 0, 0.99).tag(sync=True)
     start = t.TraitType(START).tag(sync=True)
     shown = t.TraitType(FIRST_SHOWN).tag(sync=True)
-    step = t.TraitType(0).tag(sync=True)
+    step = Whole(0, 0, STEPS).tag(sync=True)
 
     steps = t.Int(STEPS, read_only=True).tag(sync=True)
     map = t.Dict(read_only=True).tag(sync=True)
@@ -209,24 +209,10 @@ class OptimizerRace(Widget):
     ) -> None:
         super().__init__(surface=surface, lr=lr, momentum=momentum, start=start, shown=shown, step=step)
         surfaces = {name: {"label": one.label, "angle": one.angle, "bend": one.bend} for name, one in SURFACES.items()}
-        fixed = {"flat": FLAT, "steep": STEEP, "bottom": BOTTOM, "reach": REACH, "start": START, "ranges": RANGES}
+        fixed = {"flat": FLAT, "steep": STEEP, "bottom": BOTTOM, "reach": REACH, "start": START}
         self.set_trait("map", {**fixed, "surfaces": surfaces})
         self._renew()
         self.observe(self._renew, names=["surface", "lr", "momentum", "start"])
-
-    @t.validate("surface")
-    def _check_surface(self, proposal: t.Bunch) -> str:
-        if not isinstance(proposal.value, str) or proposal.value not in SURFACES:
-            raise t.TraitError(f"surface is {short(proposal.value)}; it must be one of {', '.join(SURFACES)}.")
-        return proposal.value
-
-    @t.validate("lr", "momentum")
-    def _check_rate(self, proposal: t.Bunch) -> float:
-        name, value = proposal.trait.name, proposal.value
-        low, high = RANGES[name]
-        if not is_number(value) or not low <= value <= high:
-            raise t.TraitError(f"{name} is {short(value)}; it must be a number from {low:g} to {high:g}.")
-        return float(value)
 
     @t.validate("start")
     def _check_start(self, proposal: t.Bunch) -> tuple[float, float]:
@@ -247,13 +233,6 @@ class OptimizerRace(Widget):
         if not isinstance(value, list | tuple) or not all(isinstance(n, str) and n in RACERS for n in value):
             raise t.TraitError(f"shown is {short(value)}; it must be a list of names out of {', '.join(RACERS)}.")
         return tuple(name for name in RACERS if name in value)
-
-    @t.validate("step")
-    def _check_step(self, proposal: t.Bunch) -> int:
-        try:
-            return whole_number("step", proposal.value, 0, STEPS)
-        except ValueError as error:
-            raise t.TraitError(f"{error}.") from None
 
     @property
     def runs(self) -> dict[str, Run]:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..shapes import is_whole, short
 from .base import Widget
-from .equivariance import LARGEST_SHIFT, whole_shift
 from .models import kept, like, told
+from .traits import LARGEST_SHIFT, Shift
 
 SMALLEST, LARGEST = 10, 64  # sides of a picture, pixels; a shift never brings it all the way round
 MOST_PICTURES, MOST_MODELS = 12, 3
@@ -38,7 +38,7 @@ class PictureShifter(Widget):
     only asked: they run in eval mode, without gradients, and keep their mode, their buffers and their device.
     """
 
-    shift = t.TraitType((0, 0)).tag(sync=True)
+    shift = Shift((0, 0)).tag(sync=True)
     picture = t.TraitType(0).tag(sync=True)
 
     names = t.List(read_only=True).tag(sync=True)
@@ -75,10 +75,6 @@ class PictureShifter(Widget):
         }
         for name, value in fixed.items():
             self.set_trait(name, value)
-
-    @t.validate("shift")
-    def _check_shift(self, proposal: t.Bunch) -> tuple[int, int]:
-        return whole_shift(proposal.value)
 
     @t.validate("picture")
     def _check_picture(self, proposal: t.Bunch) -> int:

@@ -9,6 +9,7 @@ import traitlets as t
 
 from ..shapes import is_number, is_whole, short
 from .base import Widget
+from .traits import YesNo
 
 LETTERS = "ABCDEFGHIJ"
 LARGEST = 1e15  # whole numbers up to here are the same in Python and in the browser
@@ -50,7 +51,7 @@ class Prediction(Widget):
     ).tag(sync=True)
 
     guess = t.TraitType(None).tag(sync=True)  # t.Any would take None without asking _check_guess
-    committed = t.Bool(False).tag(sync=True)
+    committed = YesNo(False).tag(sync=True)
     first = t.TraitType(None).tag(sync=True)
 
     def __init__(

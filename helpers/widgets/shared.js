@@ -393,7 +393,7 @@ function floats(bytes) {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
 
-const LARGEST_SHIFT = 8; // pixels, each way; Python's whole_shift says the same
+const LARGEST_SHIFT = 8; // pixels, each way; Python's traits.py says the same
 
 /** A shift [down, right] in words: "2 up, 1 right". */
 function shiftInWords([down, right]) {

@@ -1,6 +1,6 @@
 // The window walker: a window steps over a grid of numbers. Everything is computed and painted here; Python holds the same state.
 
-const WHOLE = { kernel_size: ["Kernel size", 1, 7], stride: ["Stride", 1, 8], padding: ["Padding", 0, 8], dilation: ["Dilation", 1, 8] };
+const WHOLE = { kernel_size: "Kernel size", stride: "Stride", padding: "Padding", dilation: "Dilation" };
 const LARGEST_SIDE = 32;
 const MODES = ["zeros", "reflect", "replicate", "circular"];
 const WEIGHTS = { "ones": "1 each: the sum", "mean": "1 ÷ k²: the mean", "1, 2, 3, …": "1, 2, 3, … row by row" };
@@ -235,8 +235,8 @@ function render({ model, el: host }) {
     return name ? change({ image: cut(presets[name], image.length, image[0].length) }) : null;
   });
   const [height, width] = [sized("Height", 0), sized("Width", 1)];
-  const whole = Object.fromEntries(Object.entries(WHOLE).map(([name, [label, ...range]]) =>
-    [name, wholeField(label, range, (value) => change({ [name]: value }))]));
+  const whole = Object.fromEntries(Object.entries(WHOLE).map(([name, label]) =>
+    [name, wholeField(label, get("_ranges")[name], (value) => change({ [name]: value }))]));
   const mode = choice("Padding with", MODES.map((name) => [name, name]), (value) => change({ padding_mode: value }));
   const weights = choice("Weights", Object.entries(WEIGHTS), (value) => change({ weights: value }));
 
@@ -390,7 +390,7 @@ function render({ model, el: host }) {
   const puzzle = get("_puzzle");
   const tried = Object.fromEntries(Object.keys(WHOLE).map((name) => [name, puzzle.ranges[name][0]]));
   Object.assign(tried, { kernel_size: 3 });
-  const guesses = Object.fromEntries(Object.entries(WHOLE).map(([name, [label]]) => [name, wholeField(label, puzzle.ranges[name], (value) => {
+  const guesses = Object.fromEntries(Object.entries(WHOLE).map(([name, label]) => [name, wholeField(label, puzzle.ranges[name], (value) => {
     tried[name] = value;
     guesses[name].show(value);
   })]));
@@ -429,7 +429,7 @@ function render({ model, el: host }) {
     setText(score, `Found: ${list.length} of ${puzzle.count}.`);
     found.replaceChildren(...list.map((one) => el("li", {}, asText(one))));
   }
-  const between = (name) => `${WHOLE[name][0].toLowerCase()} ${puzzle.ranges[name].join(" to ")}`;
+  const between = (name) => `${WHOLE[name].toLowerCase()} ${puzzle.ranges[name].join(" to ")}`;
 
   // -- the page
   const formulas = el("p", { class: "ww-formula", role: "status" });

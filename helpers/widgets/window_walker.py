@@ -12,7 +12,7 @@ from traitlets import Bunch, Dict, TraitError, TraitType, default, observe, vali
 
 from ..shapes import conv_output_size, is_whole, short, window_pixels
 from .base import Widget
-from .kernel_lab import Choice, Whole
+from .traits import Choice, Pair, Whole
 
 LARGEST_SIDE = 32
 LARGEST_NUMBER = 1e6
@@ -95,16 +95,11 @@ class Cells(TraitType):
         super().set(walker, value)
 
 
-class Place(TraitType):
+class Place(Pair):
     """(row, column) of a pixel of the padded input, counted from the input's own first pixel; or None."""
 
     allow_none = True
-
-    def validate(self, walker: WindowWalker, value: object) -> tuple[int, int] | None:
-        pair = isinstance(value, tuple | list) and len(value) == 2
-        if not pair or not all(map(is_whole, value)):
-            raise TraitError(f"pixel is {short(value)}; it must be (row, column), two whole numbers, or None.")
-        return int(value[0]), int(value[1])
+    needed = "(row, column), two whole numbers, or None"
 
 
 class Found(TraitType):
@@ -146,8 +141,8 @@ class WindowWalker(Widget):
     stride = Whole(1, 1, 8).tag(sync=True)
     padding = Whole(0, 0, 8).tag(sync=True)
     dilation = Whole(1, 1, 8).tag(sync=True)
-    padding_mode = Choice(MODES, "zeros").tag(sync=True)
-    weights = Choice(WEIGHTS, "ones").tag(sync=True)
+    padding_mode = Choice("zeros", MODES).tag(sync=True)
+    weights = Choice("ones", WEIGHTS).tag(sync=True)
     step = Whole(0, 0, 10_000).tag(sync=True)
     pixel = Place(None).tag(sync=True)
     found = Found(()).tag(sync=True)
