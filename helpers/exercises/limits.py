@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .cases import draws, in_words
+from .cases import draws, generator, in_words
 from .engine import Refused, exercise, kind_of
 
 
@@ -512,11 +512,11 @@ def accuracy_without_rest(model, images, labels, batch_size=64):
 
 def _permute_cases(seed):
     numbers, choose = draws(seed), random.Random(seed)
-    generator = torch.Generator().manual_seed(seed)
+    source = generator(seed)
     cases = []
     for shape in ((7, 3, 5, 10 + seed % 7), (5, 2, choose.choice((6, 8)), 7), (6, 1, 9, 4), (2, 4, 5, 8)):
         images = numbers(*shape)
-        order = torch.randperm(images[0, 0].numel(), generator=generator)
+        order = torch.randperm(images[0, 0].numel(), generator=source)
         cases.append((in_words(images=images, order=order), (images, order), {}))
     return cases
 

@@ -6,7 +6,7 @@ import random
 import torch
 from torch.nn import functional as F
 
-from .cases import draws, in_words
+from .cases import draws, generator, in_words
 from .engine import exercise
 
 
@@ -719,7 +719,7 @@ def unpool_filled(x, indices, kernel_size, output_size=None):
 
 def _gradient_cases(seed):
     choose = random.Random(seed)
-    generator = torch.Generator().manual_seed(seed)
+    source = generator(seed)
     cases = []
     for shape, kernel_size, stride in (
         ((2, 3, 9, choose.choice((11, 13))), 3, 2),
@@ -728,9 +728,9 @@ def _gradient_cases(seed):
         ((2, 1, 7, 8), 2, 3),
         ((2, 3, 4, 5), 4, 1),
     ):
-        x = torch.randint(0, 4, shape, generator=generator) / 2 - 1.0
+        x = torch.randint(0, 4, shape, generator=source) / 2 - 1.0
         out = [(size - kernel_size) // stride + 1 for size in shape[2:]]
-        upstream = torch.randn(*shape[:2], *out, generator=generator)
+        upstream = torch.randn(*shape[:2], *out, generator=source)
         label = in_words(x=x, upstream=tuple(upstream.shape), kernel_size=kernel_size, stride=stride)
         cases.append((label, (x, upstream, kernel_size, stride), {}))
     return cases
