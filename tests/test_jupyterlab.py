@@ -56,6 +56,7 @@ def opened(lab):
     """Open a notebook, or a fresh copy of one of ours, in JupyterLab; afterwards it is closed and its Python ended."""
 
     def open_notebook(name, notebook=None):
+        lab.errors.clear()
         if notebook is None:
             shutil.copy(build.HERE / f"{name}.ipynb", lab.folder)
         else:
@@ -63,7 +64,6 @@ def opened(lab):
         lab.evaluate("(path) => jupyterapp.commands.execute('docmanager:open', { path })", f"{name}.ipynb")
         lab.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=MINUTE)
         lab.get_by_text("| Idle").wait_for(timeout=MINUTE)
-        lab.errors.clear()
         return lab
 
     yield open_notebook
