@@ -83,8 +83,8 @@ def test_the_stub_is_not_attempted(exercise):
     stub = run_cell(exercise.stub_source, exercise)
     assert stub.__doc__ == exercise.function.__doc__
     assert exercise.stub_source.endswith("...  # replace the dots with your code")
-    assert exercise.judge(stub).status == "not attempted"
-    assert exercise.judge(...).status == "not attempted"
+    assert exercise._verdict(stub).status == "not attempted"
+    assert exercise._verdict(...).status == "not attempted"
 
 
 @each
@@ -96,9 +96,7 @@ def test_the_solution_cell_passes(exercise):
 
 @of(lambda exercise: [exercise.function, *exercise.rights])
 def test_right_answers_pass_on_many_seeds(exercise, item):
-    seen(exercise, exercise.function)  # so that the judge's child need not
-    assert exercise.judge(item).status == "passed"
-    for seed in SEEDS[1:]:
+    for seed in SEEDS:
         verdict = exercise._verdict(item, seed)
         assert verdict.status == "passed", (seed, verdict.message)
 
@@ -159,8 +157,9 @@ def test_wrong_answers_are_told_their_own_sentence_on_many_seeds(exercise, item)
 
 @each
 def test_judge_says_what_is_found_in_this_process(exercise):
-    for _, function in exercise.wrongs[:2]:
-        assert exercise.judge(function) == exercise._verdict(function)
+    _, function = exercise.wrongs[0]
+    verdict = exercise._verdict(function)  # first, so that the judge's child knows the solution's results
+    assert exercise.judge(function) == verdict
 
 
 @each
@@ -806,6 +805,15 @@ def test_numpy_whole_numbers_count_as_int():
         ).numpy()[()]
 
     assert ex.convolution.count_parameters.judge(count).status == "passed"
+
+
+def test_what_was_drawn_before_a_check_does_not_matter():
+    """This named wrong answer keeps the weights that torch draws for a new layer."""
+    fold = ex.normalization.fold
+    sentence, answer = next(pair for pair in fold.wrongs if "loses the settings" in pair[0])
+    for _ in range(3):
+        assert fold._verdict(answer).message.startswith(sentence)
+        torch.rand(5)
 
 
 def test_judge_leaves_torch_as_it_was():

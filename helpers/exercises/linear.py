@@ -186,7 +186,7 @@ def _layer_cases(seed):
 
 def _use_layer(answer, seed, sizes, settings, x):
     """Return what can be seen of a layer: its parameters, how they start, what it computes, and their gradients."""
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     layer, other = answer(*sizes, **settings), answer(*sizes, **settings)
     registered = dict(layer.named_parameters())
     seen = {name: _told(layer, name) for name in ("weight", "bias")}

@@ -557,7 +557,7 @@ def _used_functional(answer, seed, count):
             arrived.append(given.detach().clone())
         return linear(given, weight, bias)
 
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     F.linear = watched_linear
     try:
         with torch.no_grad():
@@ -1060,7 +1060,7 @@ def _used_save(answer, seed, hidden, x):
     missed = [name for name, value in before.items() if not torch.equal(state[name], value)]
     seen["state"] = f"not loaded: {', '.join(missed)}" if missed else "equal bit for bit"
     seen["mode"] = "training" if any(one.training for one in fresh.modules()) else "eval"
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     return seen | {"output": fresh.to(x.dtype)(x)}
 
 

@@ -15,6 +15,7 @@ import io
 import json
 import linecache
 import math
+import operator
 import os
 import re
 import select
@@ -137,7 +138,8 @@ def restored() -> Iterator[None]:
 
 def _alike(now: Mapping[str, object], before: Mapping[str, object]) -> bool:
     """Return whether both hold the very same objects by the same names, without asking any object."""
-    return list(map(id, now.values())) == list(map(id, before.values())) and list(now) == list(before)
+    same = len(now) == len(before) and all(map(operator.is_, now, before))
+    return same and all(map(operator.is_, now.values(), before.values()))
 
 
 def line_of_error(trace: TracebackType | None) -> str:
