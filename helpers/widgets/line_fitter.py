@@ -87,15 +87,15 @@ class LineFitter(Widget):
         It is shorter where the walk goes out of sight, beyond ±1e6.
         """
         inputs, y, away = self._inputs(), torch.tensor(Y, dtype=torch.float64), self._away()
-        slope, intercept = self.start
-        here = torch.tensor([slope, intercept + slope * away], dtype=torch.float64)
-        path = [here]
+        ((a, b), (_, c)), (d, e) = self._curvature().tolist(), (2 * inputs.T @ y / len(y)).tolist()
+        w, h = self.start[0], self.start[1] + self.start[0] * away  # slope, and height where x is away
+        path = [(w, h)]
         for _ in range(self.steps):
-            if here.abs().max() > OUT_OF_SIGHT:
+            if max(abs(w), abs(h)) > OUT_OF_SIGHT:
                 break
-            here = here - self.lr * 2 * (inputs @ here - y) @ inputs / len(y)
-            path.append(here)
-        walked = torch.stack(path)
+            w, h = w - self.lr * (a * w + b * h - d), h - self.lr * (b * w + c * h - e)
+            path.append((w, h))
+        walked = torch.tensor(path, dtype=torch.float64)
         return torch.stack([walked[:, 0], walked[:, 1] - walked[:, 0] * away], 1)
 
     @property
@@ -116,8 +116,7 @@ class LineFitter(Widget):
     @property
     def largest_lr(self) -> float:
         """The learning rate from which on gradient descent diverges: 2 / the largest curvature of the loss."""
-        inputs = self._inputs()
-        return 2 / torch.linalg.eigvalsh(2 * inputs.T @ inputs / len(inputs)).max().item()
+        return 2 / torch.linalg.eigvalsh(self._curvature()).max().item()
 
     @property
     def case(self) -> str:
@@ -146,6 +145,11 @@ class LineFitter(Widget):
     def _inputs(self) -> Tensor:
         x = torch.tensor(X, dtype=torch.float64) - self._away()
         return torch.stack([x, torch.ones_like(x)], 1)
+
+    def _curvature(self) -> Tensor:
+        """The second derivatives of the loss, (2, 2): everywhere the same."""
+        inputs = self._inputs()
+        return 2 * inputs.T @ inputs / len(inputs)
 
     def still(self) -> tuple[bytes, str]:
         """Return a picture of the points with the line and of the loss surface with the walk, and what they say."""
