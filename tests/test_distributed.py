@@ -9,6 +9,7 @@ import torch
 from helpers import distributed
 
 
+@pytest.mark.slow  # notebook 10 starts two processes too
 def test_two_processes_have_the_gradients_of_one() -> None:
     told = distributed.start(2, epochs=1, seed=1)
     assert (told["backend"], told["processes"], told["images for each process"]) == ("gloo", 2, 719)

@@ -11,9 +11,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from test_kernel_lab_pictures import NOISE, encoded
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
-PATTERNS = ("00", "04")  # the one that a learner meets first, and the one that the others follow; the rest is slow
+PATTERN = "04"  # the one that the others follow: they are slow
 SOURCES = [
-    pytest.param(source, id=source.stem, marks=[] if source.stem.startswith(PATTERNS) else pytest.mark.slow)
+    pytest.param(source, id=source.stem, marks=[] if source.stem.startswith(PATTERN) else pytest.mark.slow)
     for source in build.SOURCES
 ]
 MINUTE = 60_000
@@ -144,9 +144,7 @@ def test_every_widget_is_painted_and_nothing_complains(source, opened):
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'true'", timeout=MINUTE)
 
 
-def test_keys_typed_into_the_lab_stay_in_it(opened):
-    page = opened("00_start_here")
-    run_all(page)
+def keys_stay_in_the_lab(page):
     cells = page.locator(".jp-Cell").count()
     weight = page.locator(".cw [data-place='1 1']").first
     weight.click()
@@ -166,9 +164,10 @@ def test_keys_typed_into_the_lab_stay_in_it(opened):
     assert page.errors == []
 
 
-def test_a_restart_of_the_jupyter_kernel_leaves_a_picture_and_a_sentence(opened):
+def test_keys_stay_in_the_lab_and_a_restart_leaves_a_picture_and_a_sentence(opened):
     page = opened("00_start_here")
     run_all(page)
+    keys_stay_in_the_lab(page)
     first = page.locator(".cw").first
     assert not first.locator(".cw-notice").is_visible()
 

@@ -6,6 +6,7 @@ import re
 import build
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from helpers.exercises import EXERCISES
 from helpers.widgets.series import SERIES
@@ -144,14 +145,27 @@ def test_an_untouched_notebook_runs_and_says_what_was_not_attempted(source):
     assert set(verdicts(committed(source)).values()) == {"not attempted yet"}
 
 
-@every_notebook
-def test_it_runs_solved(source, device):
-    """On the CPU what the exercises need alone: nbval runs the rest too, and test_faults.py the whole, solved."""
-    notebook = build.solved(build.read(source))
+def one_after_another(notebooks, device):
+    """Return one notebook of several, each of which begins with no name of those before it, all on one device."""
+    cells = [cell for notebook in notebooks for cell in [new_code_cell("%reset -f"), *notebook.cells]]
+    for number, cell in enumerate(cells):
+        cell.id = f"{number}"  # cells of two notebooks may be the same, and so their ids
+        if "parameters" in cell.metadata.get("tags", []):  # papermill gives values to the first of them alone
+            cell.source += f"\ndevice = {device!r}"
+    return new_notebook(cells=cells, metadata=build.METADATA)
+
+
+@pytest.mark.timeout(1800)
+def test_the_exercises_are_solved_where_they_stand(device):
+    """On the CPU in one Jupyter kernel, with the set-up cells: nbval runs the rest, test_faults.py the whole solved."""
+    solved = [build.solved(build.read(source)) for source in build.SOURCES]
     if device == "cpu":
-        notebook = exercises_alone(notebook)
-    done = build.execute(notebook, source.stem, device=device)
-    assert set(verdicts(done).values()) == {"passed"}
+        done = [build.execute(one_after_another(map(exercises_alone, solved), device), "exercises")]
+    else:
+        pairs = zip(build.SOURCES, solved, strict=True)
+        done = [build.execute(notebook, source.stem, device=device) for source, notebook in pairs]
+    found = {name: status for notebook in done for name, status in verdicts(notebook).items()}
+    assert found == dict.fromkeys(EXERCISES, "passed")
 
 
 def test_the_readme_shows_the_series():

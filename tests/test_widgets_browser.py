@@ -124,7 +124,7 @@ def test_the_meter_in_the_browser_equals_torch(page, side: tuple[int, int]) -> N
         found = page.evaluate(
             """() => {
               const { difference, height, width, largest, inside } = document.querySelector(".cw").measured;
-              return { difference: [...difference], height, width, largest, inside };
+              return { difference, height, width, largest, inside };
             }"""
         )
         setting = (meter.operation, meter.shift)
