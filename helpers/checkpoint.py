@@ -40,7 +40,7 @@ def save(
         "random": _random_state(),
         "more": more,
     }
-    part = path.with_name(path.name + ".part")
+    part = _part_of(path)
     try:
         with part.open("wb") as file:
             torch.save(content, file)
@@ -100,9 +100,22 @@ def file_of(path: object) -> Path:
     Raises:
         CheckpointError: path is no path, or one that no file can have.
     """
-    if not isinstance(path, str | os.PathLike) or str(path) == "" or "\0" in str(path):
+    if not isinstance(path, str | os.PathLike) or Path(path).name == "" or "\0" in str(path):
         raise CheckpointError(f"path must be the name of a file, got {short(path)}")
+    try:
+        os.stat(_part_of(Path(path)))
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise CheckpointError(
+            f"The checkpoint {short(path)} cannot be used: {error.strerror}. Name another."
+        ) from error
     return Path(path)
+
+
+def _part_of(path: Path) -> Path:
+    """Where a checkpoint is written before it is moved to its place."""
+    return path.with_name(path.name + ".part")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -218,7 +218,7 @@ def train_step(
     return loss, logits
 
 
-def accuracy(model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: int = 512) -> float:
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: int = 128) -> float:
     """Return the share of images whose largest logit is that of their label, 0 to 1.
 
     The model runs in eval mode and without gradients; afterwards each of its modules is in the mode it was in.

@@ -146,6 +146,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         (3, "must be the name of a file, got 3"),
         ("", "must be the name of a file, got ''"),
         ("a\0b", r"must be the name of a file, got 'a\\x00b'"),
+        (".", "must be the name of a file, got '.'"),
+        pytest.param(300 * "x", "The checkpoint 'x+…'? cannot be used: File name too long. Name another", id="long"),
         (Path("no") / "run.pt", "The folder no is not there: make it first"),
     ],
 )

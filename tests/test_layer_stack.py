@@ -336,7 +336,7 @@ REFUSED = [
         "pixel is (1, -1); it must be (row, column), two whole numbers counted from 0.",
     ),
     (lambda: LayerStack(pixel=3), "pixel is 3; it must be (row, column)"),
-    (lambda: LayerStack(model=3), "model is 3; it must be a torch module."),
+    (lambda: LayerStack(model=3), "model is 3; it must be a torch module, for example nn.Sequential(...)."),
     (lambda: LayerStack([nn.ReLU()], model=nn.ReLU()), "layers and model are both given; give one of them."),
     (lambda: LayerStack(model=nn.Linear(7, 3)), "model does not take an input of (1, 1, 32, 32): RuntimeError: "),
     (

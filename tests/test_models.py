@@ -65,3 +65,22 @@ def test_a_model_is_left_as_it_was(name: str) -> None:
 def test_any_error_of_a_model_is_told(name: str) -> None:
     with pytest.raises(TraitError, match="AttributeError: 'Mistaken' object has no attribute 'no_such_layer'"):
         LOOKS[name](Mistaken())
+
+
+class Forgets(nn.Module):
+    """Leaves out super().__init__()."""
+
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("name", ["draw digit", "layer stack", "module tree"])
+def test_a_model_whose_layers_cannot_be_watched_is_refused(name: str) -> None:
+    for model, sentence in (
+        (3, "model is 3; it must be a torch module, for example"),
+        (Forgets(), r"model is a Forgets without its super\(\).__init__\(\): call it first"),
+        (torch.jit.script(nn.Flatten()), "model is a scripted module, whose layers cannot be watched"),
+    ):
+        with pytest.raises(TraitError, match=sentence):
+            LOOKS[name](model)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..shapes import as_float, short
 from .base import Widget
-from .models import kept, like, told
+from .models import kept, like, told, watchable
 
 SIDE, CLASSES = 28, 10
 MOST_LAYERS, MOST_MAPS, LARGEST_MAP = 12, 16, 28  # what is shown: layers, maps of each, pixels a side
@@ -48,9 +48,7 @@ class DrawDigit(Widget):
     _seen = t.Dict().tag(sync=True)  # what the browser shows and the pixels that it is about; or the net, to compute it
 
     def __init__(self, model: nn.Module, *, pixels: Tensor | None = None, mean: float = 0.0, std: float = 1.0) -> None:
-        if not isinstance(model, nn.Module):
-            raise t.TraitError(f"model is {short(model)}; it must be a torch module, for example nn.Sequential(...).")
-        self._model, self._mean, self._std = model, _number("mean", mean), _number("std", std)
+        self._model, self._mean, self._std = watchable(model), _number("mean", mean), _number("std", std)
         if self._std <= 0:
             raise t.TraitError(f"std is {short(std)}; it must be above 0.")
         self._net: list[dict] | None = None  # the layers that the browser has; None while Python answers

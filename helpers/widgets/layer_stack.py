@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..shapes import conv_output_size, is_whole, pool_output_size, receptive_field, short, span, window_pixels
 from .base import Widget
-from .models import kept, like, told
+from .models import kept, like, told, watchable
 from .traits import Pixel
 
 # setting -> (lowest value, highest value, the one it starts with)
@@ -118,9 +118,7 @@ class LayerStack(Widget):
     ) -> None:
         if model is not None and layers is not None:
             raise t.TraitError("layers and model are both given; give one of them.")
-        if model is not None and not isinstance(model, nn.Module):
-            raise t.TraitError(f"model is {short(model)}; it must be a torch module.")
-        self._model = model
+        self._model = None if model is None else watchable(model)
         self._traced: list[Row] = []
         super().__init__(input_size=input_size)
         if model is not None:

@@ -6,7 +6,27 @@ import contextlib
 from collections.abc import Iterator
 
 import torch
+import traitlets as t
 from torch import Tensor, nn
+
+from ..shapes import short
+
+
+def watchable(model: object) -> nn.Module:
+    """Return the model of a widget that watches its layers by hooks.
+
+    Raises:
+        TraitError: it is no torch module, or one without its super().__init__(), or a scripted one, which takes no hooks.
+    """
+    if not isinstance(model, nn.Module):
+        raise t.TraitError(f"model is {short(model)}; it must be a torch module, for example nn.Sequential(...).")
+    if "_modules" not in vars(model):
+        raise t.TraitError(
+            f"model is a {type(model).__name__} without its super().__init__(): call it first in __init__."
+        )
+    if isinstance(model, torch.jit.ScriptModule):
+        raise t.TraitError("model is a scripted module, whose layers cannot be watched; give the one it was made from.")
+    return model
 
 
 @contextlib.contextmanager

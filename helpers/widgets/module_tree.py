@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..shapes import is_whole, short
 from .base import Widget
-from .models import kept, like, told
+from .models import kept, like, told, watchable
 
 MOST_ROWS = 3000
 MOST_NUMBERS = 2**26  # of an input that is made here: 256 MiB
@@ -92,15 +92,9 @@ class ModuleTree(Widget):
     _most = t.Int(MOST_NUMBERS).tag(sync=True)
 
     def __init__(self, model: nn.Module, inputs: Sequence[int] | Tensor | tuple | dict) -> None:
-        if not isinstance(model, nn.Module):
-            raise t.TraitError(f"model is {short(model)}; it must be a torch module, such as nn.Linear(3, 2).")
-        if "_modules" not in vars(model):
-            raise t.TraitError(
-                f"model is a {type(model).__name__} without its super().__init__(): call it first in __init__."
-            )
+        self._model = watchable(model)
         if inputs is None:
             raise t.TraitError("inputs is None; give a shape such as (64, 3, 32, 32), or what forward takes.")
-        self._model = model
         self._inputs = None if _is_shape(inputs) else inputs
         super().__init__(input_size=list(inputs) if _is_shape(inputs) else [])
         self.run()
