@@ -74,7 +74,7 @@ class Forgets(nn.Module):
         pass
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 @pytest.mark.parametrize("name", ["draw digit", "layer stack", "module tree"])
 def test_a_model_whose_layers_cannot_be_watched_is_refused(name: str) -> None:
     for model, sentence in (

@@ -16,7 +16,7 @@ def watchable(model: object) -> nn.Module:
     """Return the model of a widget that watches its layers by hooks.
 
     Raises:
-        TraitError: it is no torch module, or one without its super().__init__(), or a scripted one, which takes no hooks.
+        TraitError: it is no torch module, has not called super().__init__(), or is scripted, and then takes no hooks.
     """
     if not isinstance(model, nn.Module):
         raise t.TraitError(f"model is {short(model)}; it must be a torch module, for example nn.Sequential(...).")
