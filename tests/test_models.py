@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from traitlets import TraitError
 
-from helpers.widgets import DrawDigit, LayerStack, ModuleTree, PictureShifter
+from helpers.widgets import DrawDigit, LayerStack, LiveTraining, ModuleTree, PictureShifter
 
 PICTURES = torch.full((2, 1, 28, 28), 0.5)
+LABELLED = (PICTURES, torch.tensor([0, 1]))
 LOOKS: dict[str, Callable[[nn.Module], object]] = {
     "draw digit": DrawDigit,
     "layer stack": lambda model: LayerStack(model=model, input_size=(1, 28, 28)).effective,
@@ -75,12 +76,16 @@ class Forgets(nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
-@pytest.mark.parametrize("name", ["draw digit", "layer stack", "module tree"])
-def test_a_model_whose_layers_cannot_be_watched_is_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    "widget",
+    [LOOKS["draw digit"], LOOKS["layer stack"], LOOKS["module tree"], lambda model: LiveTraining(model, LABELLED)],
+    ids=["draw digit", "layer stack", "module tree", "live training"],
+)
+def test_a_model_whose_layers_cannot_be_watched_is_refused(widget: Callable[[object], object]) -> None:
     for model, sentence in (
         (3, "model is 3; it must be a torch module, for example"),
         (Forgets(), r"model is a Forgets without its super\(\).__init__\(\): call it first"),
         (torch.jit.script(nn.Flatten()), "model is a scripted module, whose layers cannot be watched"),
     ):
         with pytest.raises(TraitError, match=sentence):
-            LOOKS[name](model)
+            widget(model)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .. import train
 from ..shapes import as_float, is_whole, short
+from .models import watchable
 from .panel import Panel
 from .traits import Whole
 
@@ -67,8 +68,7 @@ class LiveTraining(Panel):
         seed: int = 0,
         device: str = "auto",
     ) -> None:
-        if not isinstance(model, nn.Module):
-            raise t.TraitError(f"model is {short(model)}; it must be a torch module, for example nn.Sequential(...).")
+        self._model = watchable(model)
         if not is_whole(batch_size) or batch_size < 1:
             raise t.TraitError(f"batch_size is {short(batch_size)}; it must be a whole number of at least 1.")
         if not is_whole(seed) or not 0 <= seed < 2**32:
@@ -79,7 +79,7 @@ class LiveTraining(Panel):
             train.pick_device(device)
         except ValueError as error:
             raise t.TraitError(f"{str(error).rstrip('.')}.") from None
-        self._model, self._data = model, _pair("data", data)
+        self._data = _pair("data", data)
         self._validation = None if validation is None else _pair("validation", validation)
         self._settings = {"optimizer": optimizer, "batch_size": batch_size, "device": device}
         self._seed = seed

@@ -13,7 +13,7 @@ from ..shapes import short
 
 
 def watchable(model: object) -> nn.Module:
-    """Return the model of a widget that watches its layers by hooks.
+    """Return the model of a widget that watches it, or its layers, by hooks.
 
     Raises:
         TraitError: it is no torch module, has not called super().__init__(), or is scripted, and then takes no hooks.
