@@ -158,14 +158,13 @@ def one_after_another(notebooks, device):
 @pytest.mark.timeout(1800)
 def test_the_exercises_are_solved_where_they_stand(device):
     """On the CPU in one Jupyter kernel, with the set-up cells: nbval runs the rest, test_faults.py the whole solved."""
-    solved = [build.solved(build.read(source)) for source in build.SOURCES]
+    solved = {source.stem: build.solved(build.read(source)) for source in build.SOURCES}
     if device == "cpu":
-        done = [build.execute(one_after_another(map(exercises_alone, solved), device), "exercises")]
+        done = [build.execute(one_after_another(map(exercises_alone, solved.values()), device), "exercises")]
     else:
-        pairs = zip(build.SOURCES, solved, strict=True)
-        done = [build.execute(notebook, source.stem, device=device) for source, notebook in pairs]
+        done = [build.execute(notebook, name, device=device) for name, notebook in solved.items()]
     found = {name: status for notebook in done for name, status in verdicts(notebook).items()}
-    names = [name for notebook in solved for cell in notebook.cells if (name := build.exercise_of(cell))]
+    names = [name for notebook in solved.values() for cell in notebook.cells if (name := build.exercise_of(cell))]
     assert found == dict.fromkeys(names, "passed")
 
 
